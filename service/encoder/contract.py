@@ -1,0 +1,103 @@
+"""What the rest of the service knows of an encoder: texts in, unit vectors out, by permit only.
+
+A permit is an argument of `Encoder.encode`, so that no caller can go round the backpressure: whoever wants vectors
+must first be admitted, and admission fails at once when the service is saturated.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import NewType, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float32]
+Permit = NewType("Permit", int)
+"""The right to have that many texts encoded; only `Encoder.admit` makes one."""
+
+
+class EncoderSaturatedError(Exception):
+    """No permit is free. The caller should answer 503 with `Retry-After`.
+
+    Attributes:
+        retry_after: seconds after which a new try is worth making.
+    """
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"the encoder is saturated; try again in {retry_after} s")
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What is loaded, as `GET /model` shows it.
+
+    Attributes:
+        id: the model's name.
+        digest: SHA-256 over the exported files; changes with precision and tool versions.
+        space: SHA-256 over what defines the vector space (weights, tokenizer, pooling, prefix); the same for every
+            precision of one model. Profiles are bound to it.
+        dim: length of a vector.
+        max_tokens: longer texts are truncated to this many tokens, special tokens included.
+        prefix: put before every text.
+        pooling: mean, cls or last.
+        precision: fp32, int8 or fp16.
+        provider: the ONNX Runtime execution provider that really runs.
+    """
+
+    id: str
+    digest: str
+    space: str
+    dim: int
+    max_tokens: int
+    prefix: str
+    pooling: str
+    precision: str
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """Vectors of a list of texts, in its order.
+
+    Attributes:
+        vectors: (n, dim) float32, each row of unit length.
+        truncated: (n,) bool, true where the text was longer than the model reads.
+    """
+
+    vectors: Vectors
+    truncated: NDArray[np.bool_]
+
+
+class Encoder(Protocol):
+    """An encoder that is loaded and warm."""
+
+    @property
+    def info(self) -> ModelInfo:
+        """What is loaded."""
+        ...
+
+    def admit(self, texts: int) -> AbstractContextManager[Permit]:
+        """Ask for the right to encode that many texts; held for the length of the `with` block.
+
+        Raises:
+            EncoderSaturatedError: at once, when there is no room.
+        """
+        ...
+
+    async def encode(self, texts: Sequence[str], permit: Permit) -> Encoded:
+        """Encode texts. Work whose caller is cancelled is dropped before it is encoded.
+
+        Raises:
+            ValueError: more texts than the permit is for.
+        """
+        ...
+
+    async def canary(self) -> bool:
+        """Whether a real forward pass right now gives the vector that the export recorded."""
+        ...
+
+    def close(self) -> None:
+        """Stop the encoder's thread and free the model. Waiting work fails."""
+        ...
