@@ -1,0 +1,93 @@
+"""The tables. Every key of a user's data begins with (domain, user_key), so that tables can be split by user."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import BigInteger, Boolean, DateTime, Index, LargeBinary, Text, Uuid, text
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.database.base import Base
+
+TIMESTAMP = DateTime(timezone=True)
+
+
+class UserStateRow(Base):
+    """One user's detector state in one domain. Its row lock is what serialises the user's requests."""
+
+    __tablename__ = "user_states"
+
+    domain: Mapped[str] = mapped_column(Text, primary_key=True)
+    user_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    state: Mapped[bytes | None] = mapped_column(LargeBinary)
+    space: Mapped[str | None] = mapped_column(Text)
+    profile_id: Mapped[str | None] = mapped_column(Text)
+    sequence: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    recent_events: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
+    created_at: Mapped[datetime] = mapped_column(TIMESTAMP, server_default=text("now()"))
+    updated_at: Mapped[datetime] = mapped_column(TIMESTAMP, server_default=text("now()"))
+
+
+class SnapshotRow(Base):
+    """A decision and what it rested on. Written once, never changed."""
+
+    __tablename__ = "snapshots"
+    __table_args__ = (
+        Index("ix_snapshots_taken_at", "domain", "user_key", "taken_at"),
+        Index(
+            "ix_snapshots_changes",
+            "domain",
+            "user_key",
+            "sequence",
+            postgresql_where=text("taken_for = 'change'"),
+        ),
+    )
+
+    domain: Mapped[str] = mapped_column(Text, primary_key=True)
+    user_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    snapshot_id: Mapped[UUID] = mapped_column(Uuid)
+    taken_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+    taken_for: Mapped[str] = mapped_column(Text)
+    as_of: Mapped[datetime] = mapped_column(TIMESTAMP)
+    behaviors: Mapped[int] = mapped_column(BigInteger)
+    status: Mapped[str] = mapped_column(Text)
+    mutated: Mapped[bool] = mapped_column(Boolean)
+    change: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    scores: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    topics: Mapped[list[Any]] = mapped_column(JSONB)
+    z: Mapped[bytes] = mapped_column(LargeBinary)
+    z_previous: Mapped[bytes | None] = mapped_column(LargeBinary)
+    model_digest: Mapped[str] = mapped_column(Text)
+    profile_id: Mapped[str | None] = mapped_column(Text)
+
+
+class SeenEventRow(Base):
+    """An event already taken into a user's state: the same event again is a duplicate."""
+
+    __tablename__ = "seen_events"
+
+    domain: Mapped[str] = mapped_column(Text, primary_key=True)
+    user_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    event_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    occurred_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+
+
+class TombstoneRow(Base):
+    """A user was erased at this time: behaviours from before it must not bring the user back."""
+
+    __tablename__ = "tombstones"
+
+    domain: Mapped[str] = mapped_column(Text, primary_key=True)
+    user_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    deleted_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+
+
+class InstallationRow(Base):
+    """What must be the same for every replica on this database, such as the fingerprint of the user-key secret."""
+
+    __tablename__ = "installation"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    value: Mapped[str] = mapped_column(Text)

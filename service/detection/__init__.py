@@ -1,0 +1,1 @@
+"""The detectors: arithmetic only. No I/O, no clock, no framework."""

@@ -1,0 +1,323 @@
+"""The detectors as one fold: `step(params, state, observation, rule) -> (state, result)`, all values immutable.
+
+Every score is computed at every step; the rule, one of four by name, decides whether a change is declared:
+
+* `bayes`: log-odds of a recent change above the profile's threshold (see `bayes.py`), the default;
+* `window`: distance between the newest w behaviours and those before above theta;
+* `distance`: ||z - z_previous|| above theta, z_previous being z at the last snapshot;
+* `rate`: the same by elapsed days.
+
+A normalised difference has norm 1 always, so thresholding it would fire at every input: theta applies to the magnitude.
+One alarm a change: after `bayes` and `window` the new regime stands alone, from its most probable beginning; after
+`distance` and `rate`, which know no beginning, later movement is measured from where the alarm was given.
+
+>>> import numpy as np
+>>> params = Params(dim=4, profile=None)
+>>> state = params.empty()
+>>> north, east = np.eye(4, dtype=np.float32)[:2]
+>>> rule = Rule("window")
+>>> for n in range(60):
+...     state, result = step(params, state, Observation(north if n < 40 else east, 1.0, 60.0 * n), rule)
+...     if result.change:
+...         print(n, result.change.began)
+44 40
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.detection import bayes, explain, interest
+from service.detection.explain import Contribution, TopicDifference
+from service.detection.interest import SECONDS_PER_DAY, Scores
+from service.detection.profile import Profile
+from service.detection.state import PAST_REGIMES, PAST_TOPICS, Layout, PastRegime, State, empty, layout
+from service.detection.topics import Vectors
+
+RuleName = Literal["bayes", "distance", "rate", "window"]
+Status = Literal["warming_up", "ok", "uncalibrated"]
+Kind = Literal["novel", "returning"]
+
+MIN_HISTORY = 10
+"""Behaviours of a regime below which no change of it is judged."""
+RETURNING_SIMILARITY = 0.6
+"""Cosine between the topic counts of a new regime and an earlier one from which on it is the earlier one's return."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Which score decides, and above what.
+
+    Attributes:
+        name: bayes, distance, rate or window.
+        threshold: None for the configured one.
+    """
+
+    name: RuleName = "bayes"
+    threshold: float | None = None
+
+
+@dataclass(frozen=True)
+class Params:
+    """What does not change from user to user.
+
+    Attributes:
+        dim: length of a vector.
+        profile: None where there is none for this model; `bayes` then never declares anything.
+        half_life_days: of the decay of z.
+        window: w, behaviours in the newest window; at most what the state keeps one by one.
+        thresholds: of the three distance rules.
+    """
+
+    dim: int
+    profile: Profile | None
+    half_life_days: float = 30.0
+    window: int = 10
+    thresholds: dict[str, float] = field(default_factory=lambda: {"distance": 0.35, "rate": 0.1, "window": 0.6})
+
+    @cached_property
+    def layout(self) -> Layout:
+        """How much is kept of each user."""
+        return layout(self.dim, self.profile.topics, self.profile.nearest) if self.profile else layout(self.dim, 0, 0)
+
+    @cached_property
+    def bayes(self) -> bayes.BayesParams:
+        """The model's numbers, with the memory that fits the state."""
+        numbers = self.profile.params if self.profile else bayes.BayesParams()
+        return replace(numbers, memory=self.layout.assignments)
+
+    @property
+    def half_life(self) -> float:
+        """In seconds."""
+        return self.half_life_days * SECONDS_PER_DAY
+
+    def empty(self) -> State:
+        """A new user's state."""
+        return empty(
+            self.dim, self.profile.topics if self.profile else None, self.profile.nearest if self.profile else 0
+        )
+
+    def threshold(self, rule: Rule) -> float:
+        """What the rule's score is compared with; infinite for `bayes` without a profile."""
+        if rule.threshold is not None:
+            return rule.threshold
+        if rule.name == "bayes":
+            return self.profile.threshold if self.profile else np.inf
+        return self.thresholds[rule.name]
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One behaviour.
+
+    Attributes:
+        vector: (dim,) float32, of unit length.
+        weight: at least 0; 1 is an ordinary behaviour.
+        time: seconds since the epoch.
+    """
+
+    vector: Vectors
+    weight: float
+    time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change of interest as it stood when it was declared.
+
+    Attributes:
+        began: position, from 0, of the first behaviour of the new regime.
+        kind: whether the new interest matches an earlier one of this user's; None without topics.
+        gained: topics gained, the largest first.
+        lost: topics lost.
+        contributions: to the log-odds; empty unless `bayes` decided.
+    """
+
+    began: int
+    kind: Kind | None
+    gained: tuple[TopicDifference, ...]
+    lost: tuple[TopicDifference, ...]
+    contributions: tuple[Contribution, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What is known after one behaviour.
+
+    Attributes:
+        position: of the behaviour in the user's stream, from 0.
+        status: warming_up, ok or uncalibrated.
+        log_odds: of a recent change, in nats; None without a profile.
+        threshold: what the rule's score was compared with; None for `bayes` without a profile.
+        scores: the distances.
+        z: (dim,) float32.
+        z_previous: (dim,) float32, z at the last snapshot before; None where there was none.
+        change: what was declared at this behaviour, if anything.
+    """
+
+    position: int
+    status: Status
+    log_odds: float | None
+    threshold: float | None
+    scores: Scores
+    z: Vectors
+    z_previous: Vectors | None
+    change: Change | None
+
+
+def step(params: Params, state: State, observation: Observation, rule: Rule) -> tuple[State, Result]:
+    """Take one behaviour in and judge.
+
+    Args:
+        params: what is common to all users.
+        state: the user's state; not altered.
+        observation: the behaviour.
+        rule: which score decides.
+
+    Returns:
+        the state after it, and what is known then.
+
+    Raises:
+        ValueError: a vector of the wrong length.
+    """
+    if observation.vector.shape != (params.dim,):
+        raise ValueError(f"a vector of shape {observation.vector.shape}, expected ({params.dim},)")
+    state = _advance(params, state, observation)
+    z = interest.vector_of(state.interest, half_life=params.half_life)
+    scores = interest.scores_of(state.interest, z, window=params.window, half_life=params.half_life)
+    log_odds = bayes.log_odds(params.bayes, state.bayes) if state.bayes else None
+    threshold = params.threshold(rule)
+    result = Result(
+        position=state.behaviors - 1,
+        status=_status(params, state),
+        log_odds=log_odds,
+        threshold=threshold if np.isfinite(threshold) else None,
+        scores=scores,
+        z=z,
+        z_previous=state.interest.reference,
+        change=None,
+    )
+    if _fires(state, result, rule, threshold):
+        state, change = _declare(params, state, result, rule)
+        result = replace(_of_new_regime(params, state, result), change=change)
+        state = mark(params, state)
+    elif state.interest.reference is None and state.behaviors == MIN_HISTORY:
+        # Without it a whole history in one request would leave `distance` and `rate` nothing to compare with.
+        state = mark(params, state)
+    return state, result
+
+
+def fold(params: Params, state: State, observations: Iterable[Observation], rule: Rule) -> tuple[State, list[Result]]:
+    """`step` over many behaviours of one user, in order."""
+    results = []
+    for observation in observations:
+        state, result = step(params, state, observation, rule)
+        results.append(result)
+    return state, results
+
+
+def mark(params: Params, state: State) -> State:
+    """Take a snapshot: later movement is measured from the present z."""
+    return replace(state, interest=interest.mark(state.interest, half_life=params.half_life))
+
+
+def _advance(params: Params, state: State, observation: Observation) -> State:
+    """The state with one more behaviour in it, nothing judged."""
+    moved = interest.push(
+        state.interest,
+        observation.vector,
+        observation.weight,
+        observation.time,
+        keep=params.layout.vectors,
+        half_life=params.half_life,
+    )
+    regime = state.bayes
+    if regime is not None and params.profile is not None:
+        assigned = params.profile.assign(observation.vector)
+        background = params.profile.background
+        regime = bayes.step(
+            params.bayes,
+            background,
+            regime,
+            topics=assigned.topics[0],
+            shares=assigned.shares[0],
+            weight=observation.weight,
+        )
+    return replace(state, behaviors=state.behaviors + 1, interest=moved, bayes=regime)
+
+
+def _status(params: Params, state: State) -> Status:
+    if params.profile is None:
+        return "uncalibrated"
+    return "warming_up" if state.behaviors < MIN_HISTORY else "ok"
+
+
+def _of_new_regime(params: Params, state: State, result: Result) -> Result:
+    """The result with z, and its distance from the last snapshot, of the regime that now stands alone."""
+    z = interest.vector_of(state.interest, half_life=params.half_life)
+    scores = interest.scores_of(state.interest, z, window=params.window, half_life=params.half_life)
+    return replace(result, z=z, scores=replace(scores, window=result.scores.window))
+
+
+def _fires(state: State, result: Result, rule: Rule, threshold: float) -> bool:
+    if state.behaviors < MIN_HISTORY:
+        return False
+    if rule.name == "bayes":
+        ripe = state.bayes is not None and state.bayes.age >= MIN_HISTORY
+        return ripe and result.log_odds is not None and result.log_odds > threshold
+    scores = result.scores
+    score = {"distance": scores.magnitude, "rate": scores.rate_per_day, "window": scores.window}[rule.name]
+    return score > threshold
+
+
+def _declare(params: Params, state: State, result: Result, rule: Rule) -> tuple[State, Change]:
+    """The state with the new regime standing alone, and the change explained."""
+    if rule.name in ("distance", "rate"):
+        return state, Change(result.position, None, (), (), ())
+    run = interest.best_split(state.interest, window=params.window, half_life=params.half_life)
+    parts: list[Contribution] = []
+    regime = state.bayes
+    if rule.name == "bayes" and regime is not None:
+        run = bayes.most_probable_run(params.bayes, regime)
+    if regime is None or params.profile is None:
+        return _restart(state, run, None), Change(result.position + 1 - run, None, (), (), ())
+    if rule.name == "bayes" and result.log_odds is not None:
+        parts = explain.contributions(params.profile, regime, run, result.log_odds, result.position)
+    after = explain.shares(params.profile, regime, 0, run)
+    before = explain.shares(params.profile, regime, run, None)
+    gained, lost = explain.differences(params.profile, before, after)
+    new = bayes.counts(params.bayes, regime, 0, run)
+    kind: Kind = "returning" if _returns(new, state.past) else "novel"
+    old = _remember(bayes.counts(params.bayes, regime, run, None))
+    change = Change(result.position + 1 - run, kind, tuple(gained), tuple(lost), tuple(parts))
+    return _restart(state, run, old), change
+
+
+def _restart(state: State, run: int, old: PastRegime | None) -> State:
+    past = state.past if old is None else (old, *state.past)[:PAST_REGIMES]
+    regime = bayes.restart(state.bayes, run) if state.bayes else None
+    return replace(state, interest=interest.restart(state.interest, run), bayes=regime, past=past)
+
+
+def _remember(counts: NDArray[np.float64]) -> PastRegime:
+    """The leading topics of a regime that has ended."""
+    top = np.argsort(-counts, kind="stable")[:PAST_TOPICS]
+    total = max(float(counts.sum()), 1e-12)
+    topics, shares = np.zeros(PAST_TOPICS, np.uint16), np.zeros(PAST_TOPICS, np.float16)
+    topics[: len(top)], shares[: len(top)] = top, counts[top] / total
+    return PastRegime(topics, shares)
+
+
+def _returns(new: NDArray[np.float64], past: tuple[PastRegime, ...]) -> bool:
+    """Whether the new regime's counts point the way of an earlier one's."""
+    norm = float(np.linalg.norm(new))
+    for regime in past:
+        other = regime.shares.astype(np.float64)
+        size = norm * float(np.linalg.norm(other))
+        if size > 0 and float(new[regime.topics] @ other) / size >= RETURNING_SIMILARITY:
+            return True
+    return False

@@ -1,0 +1,93 @@
+"""A user's detector state as one immutable value, and how much of it is kept."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.detection import bayes, interest
+
+MAX_BYTES = 16 * 1024
+MAX_DIM = 1024
+PAST_REGIMES = 4
+PAST_TOPICS = 16
+
+_HEADER_BYTES = 128
+_VECTOR_EXTRA_BYTES = 16  # scale, weight and time
+_ASSIGNMENT_EXTRA_BYTES = 8  # weight and log posterior
+
+
+class StateError(ValueError):
+    """A state that cannot be kept or read; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class PastRegime:
+    """What is remembered of an earlier interest, to recognise its return.
+
+    Attributes:
+        topics: (16,) uint16, its leading topics.
+        shares: (16,) float16, their shares of its evidence.
+    """
+
+    topics: NDArray[np.uint16]
+    shares: NDArray[np.float16]
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything the detectors keep of one user.
+
+    Attributes:
+        behaviors: how many behaviours were taken in.
+        interest: for z and the distance rules.
+        bayes: for the Bayesian detector; None without a profile.
+        past: earlier regimes, newest first, at most 4.
+    """
+
+    behaviors: int
+    interest: interest.InterestState
+    bayes: bayes.BayesState | None
+    past: tuple[PastRegime, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How many behaviours are kept one by one, so that the state stays within its bound.
+
+    Attributes:
+        vectors: newest vectors, for the window and for cutting off a new regime.
+        assignments: L, newest topic assignments.
+    """
+
+    vectors: int
+    assignments: int
+
+
+@cache
+def layout(dim: int, topics: int, nearest: int) -> Layout:
+    """The largest layout within 16 KiB.
+
+    Args:
+        dim: length of a vector, at most 1,024.
+        topics: K, 0 without a profile.
+        nearest: m, shares kept a behaviour.
+
+    Raises:
+        StateError: no layout fits.
+    """
+    fixed = _HEADER_BYTES + PAST_REGIMES * PAST_TOPICS * 4 + 8 * dim + 4 * topics
+    for vectors in (16, 12, 10, 8, 6, 5, 4):
+        for assignments in (256, 192, 160, 128, 96, 64):
+            size = vectors * (dim + _VECTOR_EXTRA_BYTES) + assignments * (4 * nearest + _ASSIGNMENT_EXTRA_BYTES)
+            if fixed + size <= MAX_BYTES:
+                return Layout(vectors, assignments)
+    raise StateError(
+        f"{dim} dimensions with {topics} topics do not fit a state of {MAX_BYTES} bytes; use at most {MAX_DIM}"
+    )
+
+
+def empty(dim: int, topics: int | None, nearest: int) -> State:
+    """The state before any behaviour; `topics` is None where there is no profile."""
+    return State(0, interest.empty(dim), None if topics is None else bayes.empty(topics, nearest), ())

@@ -1,0 +1,5 @@
+"""Profiles on disk: one safetensors file each, arrays typed and numbers as JSON in its header; never pickled."""
+
+from service.profiles.store import DEFAULT_PROFILE, ProfileMismatchError, identify, load_profile, save_profile, summary
+
+__all__ = ["DEFAULT_PROFILE", "ProfileMismatchError", "identify", "load_profile", "save_profile", "summary"]
