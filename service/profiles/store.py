@@ -55,6 +55,7 @@ def save_profile(profile: Profile, path: Path) -> None:
     temporary = path.with_suffix(".tmp")
     metadata = {"profile": json.dumps(summary(profile), ensure_ascii=False, sort_keys=True)}
     save_file({name: _stored(profile, name) for name in _ARRAYS}, temporary, metadata=metadata)
+    temporary.chmod(0o644)  # the library makes it private; a profile is read by whoever runs the service
     temporary.replace(path)
 
 

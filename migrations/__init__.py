@@ -1,0 +1,1 @@
+"""The database's schema, step by step. Run by `service.database.migrate`; a new step: `python -m migrations TITLE`."""

@@ -1,0 +1,213 @@
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+
+from ... import errors
+from ...client import AuthenticatedClient, Client
+from ...models.detect_request import DetectRequest
+from ...models.detect_response import DetectResponse
+from ...models.problem_details import ProblemDetails
+from ...types import Response
+
+
+def _get_kwargs(
+    *,
+    body: DetectRequest,
+) -> dict[str, Any]:
+    headers: dict[str, Any] = {}
+
+    _kwargs: dict[str, Any] = {
+        "method": "post",
+        "url": "/detect",
+    }
+
+    _kwargs["json"] = body.to_dict()
+
+    headers["Content-Type"] = "application/json"
+
+    _kwargs["headers"] = headers
+    return _kwargs
+
+
+def _parse_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> DetectResponse | ProblemDetails | None:
+    if response.status_code == 200:
+        response_200 = DetectResponse.from_dict(response.json())
+
+        return response_200
+
+    if response.status_code == 413:
+        response_413 = ProblemDetails.from_dict(response.json())
+
+        return response_413
+
+    if response.status_code == 422:
+        response_422 = ProblemDetails.from_dict(response.json())
+
+        return response_422
+
+    if response.status_code == 500:
+        response_500 = ProblemDetails.from_dict(response.json())
+
+        return response_500
+
+    if response.status_code == 503:
+        response_503 = ProblemDetails.from_dict(response.json())
+
+        return response_503
+
+    if client.raise_on_unexpected_status:
+        raise errors.UnexpectedStatus(response.status_code, response.content)
+    else:
+        return None
+
+
+def _build_response(
+    *, client: AuthenticatedClient | Client, response: httpx.Response
+) -> Response[DetectResponse | ProblemDetails]:
+    return Response(
+        status_code=HTTPStatus(response.status_code),
+        content=response.content,
+        headers=response.headers,
+        parsed=_parse_response(client=client, response=response),
+    )
+
+
+def sync_detailed(
+    *,
+    client: AuthenticatedClient | Client,
+    body: DetectRequest,
+) -> Response[DetectResponse | ProblemDetails]:
+    """Take one user's behaviours in and decide
+
+     Update the user's state with 1 to 1,000 behaviours, store a snapshot, and say whether the interest
+    changed.
+
+    Behaviours are taken in order of `occurred_at` within a request; one older than those already taken
+    in counts as of
+    the newest. A behaviour already seen is a duplicate, without effect: sending a request again is
+    safe.
+
+    Args:
+        body (DetectRequest): One user's behaviours.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[DetectResponse | ProblemDetails]
+    """
+
+    kwargs = _get_kwargs(
+        body=body,
+    )
+
+    response = client.get_httpx_client().request(
+        **kwargs,
+    )
+
+    return _build_response(client=client, response=response)
+
+
+def sync(
+    *,
+    client: AuthenticatedClient | Client,
+    body: DetectRequest,
+) -> DetectResponse | ProblemDetails | None:
+    """Take one user's behaviours in and decide
+
+     Update the user's state with 1 to 1,000 behaviours, store a snapshot, and say whether the interest
+    changed.
+
+    Behaviours are taken in order of `occurred_at` within a request; one older than those already taken
+    in counts as of
+    the newest. A behaviour already seen is a duplicate, without effect: sending a request again is
+    safe.
+
+    Args:
+        body (DetectRequest): One user's behaviours.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        DetectResponse | ProblemDetails
+    """
+
+    return sync_detailed(
+        client=client,
+        body=body,
+    ).parsed
+
+
+async def asyncio_detailed(
+    *,
+    client: AuthenticatedClient | Client,
+    body: DetectRequest,
+) -> Response[DetectResponse | ProblemDetails]:
+    """Take one user's behaviours in and decide
+
+     Update the user's state with 1 to 1,000 behaviours, store a snapshot, and say whether the interest
+    changed.
+
+    Behaviours are taken in order of `occurred_at` within a request; one older than those already taken
+    in counts as of
+    the newest. A behaviour already seen is a duplicate, without effect: sending a request again is
+    safe.
+
+    Args:
+        body (DetectRequest): One user's behaviours.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        Response[DetectResponse | ProblemDetails]
+    """
+
+    kwargs = _get_kwargs(
+        body=body,
+    )
+
+    response = await client.get_async_httpx_client().request(**kwargs)
+
+    return _build_response(client=client, response=response)
+
+
+async def asyncio(
+    *,
+    client: AuthenticatedClient | Client,
+    body: DetectRequest,
+) -> DetectResponse | ProblemDetails | None:
+    """Take one user's behaviours in and decide
+
+     Update the user's state with 1 to 1,000 behaviours, store a snapshot, and say whether the interest
+    changed.
+
+    Behaviours are taken in order of `occurred_at` within a request; one older than those already taken
+    in counts as of
+    the newest. A behaviour already seen is a duplicate, without effect: sending a request again is
+    safe.
+
+    Args:
+        body (DetectRequest): One user's behaviours.
+
+    Raises:
+        errors.UnexpectedStatus: If the server returns an undocumented status code and Client.raise_on_unexpected_status is True.
+        httpx.TimeoutException: If the request takes longer than Client.timeout.
+
+    Returns:
+        DetectResponse | ProblemDetails
+    """
+
+    return (
+        await asyncio_detailed(
+            client=client,
+            body=body,
+        )
+    ).parsed

@@ -1,0 +1,81 @@
+"""Contains all the data models used in inputs/outputs"""
+
+from .batch_item import BatchItem
+from .batch_request import BatchRequest
+from .batch_response import BatchResponse
+from .behavior import Behavior
+from .change import Change
+from .change_detector import ChangeDetector
+from .change_kind_type_0 import ChangeKindType0
+from .check import Check
+from .contribution import Contribution
+from .detect_options import DetectOptions
+from .detect_options_detector import DetectOptionsDetector
+from .detect_options_encoding_format import DetectOptionsEncodingFormat
+from .detect_options_include_item import DetectOptionsIncludeItem
+from .detect_request import DetectRequest
+from .detect_response import DetectResponse
+from .detect_response_status import DetectResponseStatus
+from .encode_request import EncodeRequest
+from .encode_request_encoding_format import EncodeRequestEncodingFormat
+from .encode_response import EncodeResponse
+from .field_error import FieldError
+from .get_history_encoding_format import GetHistoryEncodingFormat
+from .get_interest_encoding_format import GetInterestEncodingFormat
+from .interest import Interest
+from .liveness import Liveness
+from .loaded_model import LoadedModel
+from .model_ref import ModelRef
+from .problem_details import ProblemDetails
+from .profile_ref import ProfileRef
+from .readiness import Readiness
+from .rejected import Rejected
+from .scores import Scores
+from .snapshot import Snapshot
+from .snapshot_page import SnapshotPage
+from .snapshot_status import SnapshotStatus
+from .snapshot_taken_for import SnapshotTakenFor
+from .topic_difference import TopicDifference
+from .topic_share import TopicShare
+from .topics import Topics
+
+__all__ = (
+    "BatchItem",
+    "BatchRequest",
+    "BatchResponse",
+    "Behavior",
+    "Change",
+    "ChangeDetector",
+    "ChangeKindType0",
+    "Check",
+    "Contribution",
+    "DetectOptions",
+    "DetectOptionsDetector",
+    "DetectOptionsEncodingFormat",
+    "DetectOptionsIncludeItem",
+    "DetectRequest",
+    "DetectResponse",
+    "DetectResponseStatus",
+    "EncodeRequest",
+    "EncodeRequestEncodingFormat",
+    "EncodeResponse",
+    "FieldError",
+    "GetHistoryEncodingFormat",
+    "GetInterestEncodingFormat",
+    "Interest",
+    "Liveness",
+    "LoadedModel",
+    "ModelRef",
+    "ProblemDetails",
+    "ProfileRef",
+    "Readiness",
+    "Rejected",
+    "Scores",
+    "Snapshot",
+    "SnapshotPage",
+    "SnapshotStatus",
+    "SnapshotTakenFor",
+    "TopicDifference",
+    "Topics",
+    "TopicShare",
+)

@@ -1,0 +1,138 @@
+"""The command line, `swerve`."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from sqlalchemy.exc import DBAPIError
+
+import service
+from service.app import StartError, create_app, open_engine
+from service.database import migrate as schema
+from service.database.embedded import EmbeddedPostgresError
+from service.database.engine import DatabaseAwayError
+from service.database.migrate import MigrationError
+from service.detection.profile import ProfileError
+from service.encoder import ModelFolderError
+from service.identity import UserKeySecretError
+from service.server import PortError, run
+from service.settings import Settings, SettingsError, load_settings
+
+FAILED = 1
+FAILURES = (StartError, EmbeddedPostgresError, DatabaseAwayError, MigrationError, UserKeySecretError, PortError)
+MISUSED = 2
+MISUSES = (ModelFolderError, ProfileError)
+
+app = typer.Typer(
+    name="swerve",
+    help="Notices when a user's interests swerve. Settings are environment variables; see the README.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Entry point of the console command. Every expected failure is one line on standard error and an exit code."""
+    app()
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    *, version: Annotated[bool, typer.Option("--version", help="Show the version and leave.", is_eager=True)] = False
+) -> None:
+    if version:
+        typer.echo(service.__version__)
+        raise typer.Exit
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on [SWERVE_HOST, 127.0.0.1].")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on [SWERVE_PORT, 8000]; 0: a free one.")] = None,
+) -> None:
+    """Serve until stopped. Without DATABASE_URL a Postgres of its own runs in the data folder."""
+    given = {"host": host, "port": port}
+    settings = _settings(**{name: value for name, value in given.items() if value is not None})
+
+    _run(lambda: run(settings))
+
+
+@app.command()
+def migrate(
+    down_to: Annotated[
+        str | None, typer.Option(help="Go back to this revision, `base` for an empty database. Dropped data is lost.")
+    ] = None,
+) -> None:
+    """Bring the database's schema up to date, or back to an earlier revision."""
+    settings = _settings()
+    _run(lambda: asyncio.run(_migrate(settings, down_to)))
+
+
+@app.command()
+def openapi(
+    out: Annotated[Path | None, typer.Option(help="File to write; without it, standard output.")] = None,
+) -> None:
+    """Write the OpenAPI document. Needs neither a model nor a database."""
+    # The document must not depend on the environment that it is written in.
+    document = create_app(Settings.model_construct()).openapi()
+    text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        write_whole(out, text)
+    except OSError as error:
+        _fail(f"cannot write {out}: {error.strerror}", FAILED)
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+async def _migrate(settings: Settings, down_to: str | None) -> None:
+
+    async with open_engine(settings) as engine:
+        before = await schema.current(engine)
+        if down_to is None:
+            await schema.upgrade(engine)
+        else:
+            await schema.downgrade(engine, down_to)
+        after = await schema.current(engine)
+    typer.echo(
+        f"{before or 'empty'} -> {after or 'empty'}" if before != after else f"{after or 'empty'}: nothing to do"
+    )
+
+
+def _settings(**given: str | int) -> Settings:
+    try:
+        return load_settings(**given)
+    except SettingsError as error:
+        _fail(str(error), MISUSED)
+
+
+def _run(action: Callable[[], None]) -> None:
+    """Run a command; what its operator can mend becomes one line."""
+    try:
+        action()
+    except MISUSES as error:
+        _fail(str(error), MISUSED)
+    except FAILURES as error:
+        _fail(str(error), FAILED)
+    except DBAPIError as error:
+        _fail(f"the database refused: {error.orig}", FAILED)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    typer.echo(f"swerve: {' '.join(message.split())}", err=True)
+    sys.exit(code)

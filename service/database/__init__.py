@@ -1,0 +1,1 @@
+"""Postgres: the engine, sessions, migrations and the embedded server."""

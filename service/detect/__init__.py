@@ -1,0 +1,1 @@
+"""`POST /detect` and `POST /detect/batch`."""

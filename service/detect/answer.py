@@ -1,0 +1,122 @@
+"""The response to a request, from a decision or from how things stood before."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from service.database.tables import SnapshotRow
+from service.detect.decide import Decision
+from service.detect.incoming import Incoming
+from service.detect.schemas import (
+    Contribution,
+    DetectRequest,
+    DetectResponse,
+    ModelRef,
+    Part,
+    ProfileRef,
+    Rejected,
+    Topics,
+)
+from service.detection.detector import Result
+from service.encoder.contract import ModelInfo
+from service.snapshots.convert import DIGITS, differences_of, interest_of, snapshot_of
+from service.snapshots.schemas import Change, Scores
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What every answer to one request has in common.
+
+    Attributes:
+        request: as it came.
+        model: that encoded.
+        profile_id: that judged.
+        received: the request's behaviours.
+        rejected: those of them that were refused.
+    """
+
+    request: DetectRequest
+    model: ModelInfo
+    profile_id: str | None
+    received: Sequence[Incoming]
+    rejected: Sequence[Rejected]
+
+    def decided(self, decision: Decision, *, accepted: int, stored: bool, sequence: int) -> DetectResponse:
+        """The answer to new behaviours.
+
+        Args:
+            decision: what came of them.
+            accepted: how many they are.
+            stored: whether the snapshots were stored.
+            sequence: of the user's latest stored snapshot.
+        """
+        *changes, closing = decision.taken
+        result = closing.result
+        vectors = interest_of(result.z, result.z_previous, self.request.options.encoding_format)
+        return self._response(
+            accepted,
+            snapshot_id=closing.snapshot_id if stored else None,
+            sequence=sequence,
+            status=result.status,
+            mutated=closing.mutated,
+            change=closing.change,
+            changes=[taken.change for taken in changes],
+            scores=closing.scores,
+            interest=vectors if self._wants("vectors") else None,
+            topics=_topics(decision.explained) if self._wants("topics") else None,
+            contributions=_contributions(decision) if self._wants("contributions") else None,
+        )
+
+    def unchanged(self, latest: SnapshotRow | None) -> DetectResponse:
+        """The answer where nothing new came in: the latest snapshot, if there is one, with nothing declared."""
+        encoding = self.request.options.encoding_format if self._wants("vectors") else None
+        told = None if latest is None else snapshot_of(latest, encoding)
+        return self._response(
+            0,
+            snapshot_id=told.snapshot_id if told else None,
+            sequence=told.sequence if told else 0,
+            status=told.status if told else ("warming_up" if self.profile_id else "uncalibrated"),
+            mutated=False,
+            change=told.change if told else Change.unknown(self.request.options.detector),
+            changes=[],
+            scores=told.scores if told else Scores(magnitude=0, cosine_distance=0, rate_per_day=0, window=0),
+            interest=told.interest if told else None,
+            topics=Topics() if self._wants("topics") else None,
+            contributions=[] if self._wants("contributions") else None,
+        )
+
+    def _wants(self, part: Part) -> bool:
+        return part in self.request.options.include
+
+    def _response(self, accepted: int, **figures: object) -> DetectResponse:
+        return DetectResponse.model_validate(
+            {
+                "user_id": self.request.user_id,
+                "domain": self.request.domain,
+                "accepted": accepted,
+                "duplicates": len(self.received) - accepted - len(self.rejected),
+                "rejected": list(self.rejected),
+                "truncated": [behavior.event_id for behavior in self.received if behavior.truncated],
+                "model": ModelRef(id=self.model.id, digest=self.model.digest),
+                "profile": ProfileRef(id=self.profile_id) if self.profile_id else None,
+                **figures,
+            }
+        )
+
+
+def _topics(explained: Result | None) -> Topics:
+    if explained is None or explained.change is None:
+        return Topics()
+    change = explained.change
+    return Topics(gained=differences_of(change.gained), lost=differences_of(change.lost))
+
+
+def _contributions(decision: Decision) -> list[Contribution]:
+    if decision.explained is None or decision.explained.change is None:
+        return []
+    return [
+        Contribution(
+            event_id=None if part.position is None else decision.events[part.position],
+            log_odds=round(part.log_odds, DIGITS),
+        )
+        for part in decision.explained.change.contributions
+    ]

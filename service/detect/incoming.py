@@ -1,0 +1,85 @@
+"""Checks that need the settings, the model or the clock, and the form in which behaviours are worked with."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from service.detect.schemas import Behavior, DetectRequest
+from service.detection.topics import Vectors
+from service.problems import FieldError, InvalidRequest
+from service.wire import from_wire
+
+FUTURE = timedelta(days=1)
+"""Clocks differ and time zones get mixed up; what is further ahead is a mistake."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A behaviour that passed every check.
+
+    Attributes:
+        event_id: given or derived.
+        occurred_at: in UTC.
+        weight: given, or its type's.
+        text: to be encoded; None where a vector was given.
+        vector: (dim,) of unit length; None until the text is encoded.
+        truncated: whether the text was longer than the model reads.
+    """
+
+    event_id: str
+    occurred_at: datetime
+    weight: float
+    text: str | None
+    vector: Vectors | None
+    truncated: bool = False
+
+
+def check(request: DetectRequest, *, weights: dict[str, float], dim: int, now: datetime) -> list[Incoming]:
+    """The request's behaviours, in its order.
+
+    Raises:
+        InvalidRequest: naming every field at fault; the whole request is refused.
+    """
+    errors: list[FieldError] = []
+    checked = []
+    for index, behavior in enumerate(request.behaviors):
+        field = f"behaviors[{index}]"
+        vector = _vector(behavior, dim, field, errors)
+        if behavior.type is not None and behavior.type not in weights and behavior.weight is None:
+            known = ", ".join(weights)
+            errors.append(
+                FieldError(
+                    field=f"{field}.type",
+                    message="is no known type of behaviour",
+                    remedy=f"one of {known}; or give it a weight; or add the type to SWERVE_BEHAVIOR_WEIGHTS",
+                )
+            )
+        if behavior.occurred_at > now + FUTURE:
+            errors.append(FieldError(field=f"{field}.occurred_at", message="is more than a day in the future"))
+        weight = behavior.weight if behavior.weight is not None else weights.get(behavior.type or "", 1.0)
+        event_id = behavior.event_id or derive_event_id(behavior)
+        text = behavior.text if vector is None else None
+        checked.append(Incoming(event_id, behavior.occurred_at, weight, text, vector))
+    if errors:
+        raise InvalidRequest(errors=errors[:100])
+    return checked
+
+
+def derive_event_id(behavior: Behavior) -> str:
+    """An id from the content: the same behaviour sent twice has the same."""
+    content = behavior.model_dump(mode="json", exclude={"event_id"})
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _vector(behavior: Behavior, dim: int, field: str, errors: list[FieldError]) -> Vectors | None:
+    if behavior.embedding is not None:
+        try:
+            return from_wire(behavior.embedding, dim)
+        except ValueError as error:
+            errors.append(FieldError(field=f"{field}.embedding", message=str(error)))
+    elif behavior.text is None or not behavior.text.strip():
+        errors.append(
+            FieldError(field=f"{field}.text", message="is missing or empty", remedy="give a text or an embedding")
+        )
+    return None

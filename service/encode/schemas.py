@@ -1,0 +1,26 @@
+"""Request and response of `POST /encode`."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field, StringConstraints
+
+from service.detect.schemas import MAX_BEHAVIORS, MAX_TEXT_CHARACTERS, ModelRef
+from service.wire import StrictModel, VectorFormat, WireVector
+
+Text = Annotated[str, StringConstraints(max_length=MAX_TEXT_CHARACTERS, pattern=r"\S")]
+
+
+class EncodeRequest(StrictModel):
+    """Texts to be turned into vectors."""
+
+    texts: Annotated[list[Text], Field(min_length=1, max_length=MAX_BEHAVIORS)]
+    encoding_format: VectorFormat = "float"
+
+
+class EncodeResponse(BaseModel):
+    """Vectors of unit length, one for each text, in order."""
+
+    dim: int
+    vectors: list[WireVector]
+    truncated: list[int] = Field(description="Indexes of texts that were longer than the model reads.")
+    model: ModelRef

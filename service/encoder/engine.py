@@ -1,0 +1,308 @@
+"""The real encoder: an exported ONNX graph, owned by one thread."""
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from service.encoder.batching import BatchPolicy, Pool
+from service.encoder.contract import Encoded, ModelInfo, Permit, Vectors
+from service.encoder.errors import EncoderClosedError, EncodingFailedError, ModelFolderError
+from service.encoder.manifest import Manifest, read_manifest
+from service.encoder.permits import Permits
+from service.encoder.session import CPU, Graph, OnnxGraph
+from service.encoder.tokenization import TextTokenizer, Tokens
+from service.encoder.work import Work, WorkBoard
+
+_log = logging.getLogger(__name__)
+
+# Texts tokenized before the next batch is run: enough to find neighbours in length, few enough that a batch is never
+# kept waiting for long and that the tokenizer's intermediate results stay small whatever the length of the texts.
+_TOKENIZED_AT_ONCE = 256
+# On a CPU, throughput is level from about 200 tokens a batch, and a run costs what 16 tokens do: small batches let
+# urgent and cancelled work in between. A GPU wants to be filled.
+_CPU_BATCH_TOKENS, _CPU_FREE_PADDING = 1024, 16
+_GPU_BATCH_TOKENS, _GPU_FREE_PADDING = 16384, 1024
+# The canary was recorded from the same graph, so what is left is the difference between two machines' kernels. int8
+# kernels differ most: without VNNI, products saturate.
+_CANARY_COSINE = {"fp32": 0.999, "fp16": 0.998, "int8": 0.97}
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderStats:
+    """Counters since the start, and the load now.
+
+    Attributes:
+        texts_encoded: texts run through the model, canaries included.
+        cache_hits: texts answered from the cache.
+        joined: texts answered by the work for an identical text that was already under way.
+        dropped: texts not encoded, because every caller was gone.
+        batches: runs of the model.
+        tokens: tokens in those runs, padding excluded.
+        padded_tokens: the same, padding included.
+        busy_seconds: time spent in those runs.
+        cached: entries of the cache now.
+        admitted: texts under permits now.
+    """
+
+    texts_encoded: int
+    cache_hits: int
+    joined: int
+    dropped: int
+    batches: int
+    tokens: int
+    padded_tokens: int
+    busy_seconds: float
+    cached: int
+    admitted: int
+
+    @property
+    def padding_share(self) -> float:
+        """Padding's share of all tokens run; 0 before the first run."""
+        return 1 - self.tokens / self.padded_tokens if self.padded_tokens else 0.0
+
+
+@dataclass(slots=True)
+class _Runs:
+    """The thread's own counters."""
+
+    texts: int = 0
+    batches: int = 0
+    tokens: int = 0
+    padded_tokens: int = 0
+    seconds: float = 0.0
+
+
+class OnnxEncoder:
+    """Encodes texts with an exported graph; implements `contract.Encoder`.
+
+    One thread owns the session, so that requests are batched together instead of competing for the cores. Texts wait
+    in a pool from which it takes batches by a budget of tokens, with texts of similar length together.
+
+    A text's vector does not depend on which texts share its batch: within 1e-5 for fp32. Not so for int8, whose
+    dynamic quantisation scales by the largest activation of the whole batch (and fp16 rounds at about 1e-3).
+
+    Args:
+        manifest: describes the graph.
+        tokenizer: of the same folder.
+        graph: of the same folder; from here on only this encoder's thread runs it.
+        capacity_texts: texts admitted at one time.
+        cache_texts: vectors kept in the cache; 0 turns it off.
+        max_batch_tokens: tokens of a batch, padding included; by default what suits the graph's provider.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        tokenizer: TextTokenizer,
+        graph: Graph,
+        *,
+        capacity_texts: int = 4096,
+        cache_texts: int = 50_000,
+        max_batch_tokens: int | None = None,
+    ) -> None:
+        self._manifest = manifest
+        self._tokenizer = tokenizer
+        self._info = manifest.info(graph.provider)
+        self._permits = Permits(capacity_texts, self._retry_after)
+        self._board = WorkBoard(manifest.dim, cache_texts)
+        self._pool = Pool(_policy(graph.provider, max_batch_tokens))
+        self._runs = _Runs()
+        # A daemon, so that a process that forgot to close the encoder still ends.
+        self._thread = threading.Thread(target=self._serve, args=(graph,), name="encoder", daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def load(
+        cls,
+        folder: Path,
+        *,
+        capacity_texts: int = 4096,
+        cache_texts: int = 50_000,
+        max_batch_tokens: int | None = None,
+        force_cpu: bool = False,
+    ) -> "OnnxEncoder":
+        """Load an exported folder, after checking it, and warm the model up.
+
+        Raises:
+            ModelFolderError: the folder is not what `onnx_export` wrote; the message names the remedy.
+        """
+        manifest = read_manifest(folder)
+        tokenizer = TextTokenizer.load(folder, manifest)
+        graph = OnnxGraph.load(folder, manifest, force_cpu=force_cpu)
+        _warm_up(folder, manifest, tokenizer, graph)
+        return cls(
+            manifest,
+            tokenizer,
+            graph,
+            capacity_texts=capacity_texts,
+            cache_texts=cache_texts,
+            max_batch_tokens=max_batch_tokens,
+        )
+
+    @property
+    def info(self) -> ModelInfo:
+        """What is loaded."""
+        return self._info
+
+    @property
+    def stats(self) -> EncoderStats:
+        """The counters now."""
+        counts, runs = self._board.counts, self._runs
+        return EncoderStats(
+            texts_encoded=runs.texts,
+            cache_hits=counts.cache_hits,
+            joined=counts.joined,
+            dropped=counts.dropped,
+            batches=runs.batches,
+            tokens=runs.tokens,
+            padded_tokens=runs.padded_tokens,
+            busy_seconds=runs.seconds,
+            cached=self._board.cached,
+            admitted=self._permits.admitted,
+        )
+
+    def admit(self, texts: int) -> AbstractContextManager[Permit]:
+        """Ask for the right to encode that many texts; held for the length of the `with` block.
+
+        More texts than the whole capacity are admitted while nothing else is, so that no request is impossible.
+
+        Raises:
+            EncoderSaturatedError: at once on entering the block, when there is no room.
+        """
+        return self._permits.admit(texts)
+
+    async def encode(self, texts: Sequence[str], permit: Permit) -> Encoded:
+        """Encode texts, the empty text included. Work whose caller is cancelled is dropped before it is encoded.
+
+        Raises:
+            ValueError: more texts than the permit is for.
+            EncodingFailedError: the model failed on one of these texts.
+            EncoderClosedError: the encoder is closed.
+        """
+        if len(texts) > permit:
+            raise ValueError(f"{len(texts)} texts under a permit for {permit}")
+        call = self._board.submit(texts)
+        try:
+            return await call.result()
+        finally:
+            self._board.withdraw(call)
+
+    async def canary(self) -> bool:
+        """Whether a real forward pass right now gives the vector that the export recorded.
+
+        It goes before all waiting work and past the cache, and needs no permit, so that it also tells the truth
+        while the service is saturated.
+        """
+        try:
+            call = self._board.submit_canary(self._manifest.canary.text)
+            try:
+                encoded = await call.result()
+            finally:
+                self._board.withdraw(call)
+        except (EncoderClosedError, EncodingFailedError) as error:
+            _log.warning("the canary could not be encoded: %s", error)
+            return False
+        cosine = _cosine(encoded.vectors[0], np.asarray(self._manifest.canary.vector))
+        return cosine >= _CANARY_COSINE[self._manifest.precision]
+
+    def close(self) -> None:
+        """Stop the thread after the batch that it is running, and free the model. Waiting work fails.
+
+        It blocks for as long as that batch takes. Closing twice is allowed.
+        """
+        self._board.close()
+        self._thread.join()
+
+    def _serve(self, graph: Graph) -> None:
+        """What the thread does. The graph is its argument, so that nobody else has it and it is freed with it."""
+        run = partial(self._run, graph)
+        try:
+            while (arrived := self._board.arrivals(_TOKENIZED_AT_ONCE, wait=not self._pool)) is not None:
+                self._isolating_failures(self._tokenize, arrived)
+                self._pool.add(work for work in arrived if work.tokens is not None)
+                self._isolating_failures(run, self._board.claim(self._pool.take_batch()))
+        finally:
+            # However the thread ends, nobody may wait for it for ever.
+            self._board.abandon()
+
+    def _isolating_failures(self, step: Callable[[list[Work]], None], works: list[Work]) -> None:
+        """Do a step; when it fails, halve the works until those that cause it are alone, and fail only these."""
+        if not works:
+            return
+        try:
+            step(works)
+        except Exception as error:  # noqa: BLE001 - the thread must survive whatever the model raises; callers get it
+            if len(works) == 1:
+                self._board.fail(works[0], error)
+                return
+            middle = len(works) // 2
+            self._isolating_failures(step, works[:middle])
+            self._isolating_failures(step, works[middle:])
+
+    def _tokenize(self, works: list[Work]) -> None:
+        for work, tokens in zip(works, self._tokenizer.tokenize([work.text for work in works]), strict=True):
+            work.tokens = tokens
+
+    def _run(self, graph: Graph, works: list[Work]) -> None:
+        batch = [work.tokens for work in works if work.tokens is not None]
+        started = time.perf_counter()
+        vectors = self._forward(graph, batch)
+        self._count(batch, time.perf_counter() - started)
+        self._board.deliver(works, vectors)
+
+    def _forward(self, graph: Graph, batch: Sequence[Tokens]) -> Vectors:
+        vectors = graph.forward(*self._tokenizer.pad(batch))
+        if vectors.shape != (len(batch), self._manifest.dim) or not np.isfinite(vectors).all():
+            raise ValueError(f"the model gave an array of shape {vectors.shape}, or numbers that are not finite")
+        return vectors
+
+    def _count(self, batch: Sequence[Tokens], seconds: float) -> None:
+        runs = self._runs
+        runs.texts += len(batch)
+        runs.batches += 1
+        runs.tokens += sum(map(len, batch))
+        runs.padded_tokens += len(batch) * max(map(len, batch))
+        runs.seconds += seconds
+
+    def _retry_after(self, admitted: int) -> int:
+        """Seconds, 1 to 60, in which what is admitted should be done, at the speed seen so far."""
+        if not self._runs.texts:
+            return 1
+        return min(60, max(1, math.ceil(admitted * self._runs.seconds / self._runs.texts)))
+
+
+def _policy(provider: str, max_batch_tokens: int | None) -> BatchPolicy:
+    on_cpu = provider == CPU
+    default = _CPU_BATCH_TOKENS if on_cpu else _GPU_BATCH_TOKENS
+    return BatchPolicy(
+        max_tokens=default if max_batch_tokens is None else max_batch_tokens,
+        free_padding=_CPU_FREE_PADDING if on_cpu else _GPU_FREE_PADDING,
+    )
+
+
+def _warm_up(folder: Path, manifest: Manifest, tokenizer: TextTokenizer, graph: Graph) -> None:
+    """Run the shortest and the longest input once, so that the first caller does not pay for what is set up lazily."""
+    long_text = " ".join([manifest.canary.text] * manifest.max_tokens)
+    for text in ("", long_text):
+        try:
+            vectors = graph.forward(*tokenizer.pad(tokenizer.tokenize([text])))
+        except Exception as error:  # ONNX Runtime's exception classes share no other base
+            raise ModelFolderError(f"the model in {folder} does not run: {error}") from error
+        if vectors.shape != (1, manifest.dim):
+            raise ModelFolderError(
+                f"the model in {folder} gives vectors of shape {vectors.shape} where the manifest says "
+                f"(1, {manifest.dim}); export the model again"
+            )
+
+
+def _cosine(one: Vectors, other: Vectors) -> float:
+    lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(one @ other) / lengths if lengths else 0.0

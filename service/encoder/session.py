@@ -1,0 +1,150 @@
+"""Opens an exported graph in ONNX Runtime, on the best provider that really works."""
+
+import contextlib
+import ctypes
+import io
+import logging
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import onnxruntime
+
+from service.encoder.contract import Vectors
+from service.encoder.errors import ModelFolderError
+from service.encoder.manifest import MODEL_FILE, Manifest
+from service.encoder.tokenization import Ids
+
+CPU = "CPUExecutionProvider"
+CUDA = "CUDAExecutionProvider"
+
+_log = logging.getLogger(__name__)
+
+
+class Graph(Protocol):
+    """A graph that is ready to run."""
+
+    @property
+    def provider(self) -> str:
+        """The execution provider that runs it."""
+        ...
+
+    def forward(self, input_ids: Ids, attention_mask: Ids) -> Vectors:
+        """Unit vectors (batch, dim) of token ids (batch, tokens), of which those with mask 0 are padding."""
+        ...
+
+
+class OnnxGraph:
+    """A graph in an ONNX Runtime session."""
+
+    def __init__(self, session: onnxruntime.InferenceSession, manifest: Manifest) -> None:
+        self._session = session
+        self._spec = manifest.graph
+        self._check_names()
+
+    @classmethod
+    def load(cls, folder: Path, manifest: Manifest, *, force_cpu: bool = False) -> "OnnxGraph":
+        """Open the folder's graph on CUDA where that is usable and not forbidden, else on the CPU.
+
+        Raises:
+            ModelFolderError: the file is no graph that ONNX Runtime can run, or not the one the manifest describes.
+        """
+        providers = [CPU] if force_cpu or not cuda_usable() else [CUDA, CPU]
+        path = folder / MODEL_FILE
+        try:
+            session = onnxruntime.InferenceSession(str(path), session_options(), providers=providers)
+        except Exception as error:  # its exception classes share no other base
+            raise ModelFolderError(f"{path} cannot be opened: {error}") from error
+        return cls(session, manifest)
+
+    @property
+    def provider(self) -> str:
+        """The execution provider that runs the graph."""
+        return str(self._session.get_providers()[0])
+
+    def forward(self, input_ids: Ids, attention_mask: Ids) -> Vectors:
+        """Unit vectors (batch, dim) float32 of padded token ids (batch, tokens)."""
+        feeds = {"input_ids": input_ids, "attention_mask": attention_mask}
+        if "token_type_ids" in self._spec.inputs:
+            feeds["token_type_ids"] = np.zeros_like(input_ids)
+        (vectors,) = self._session.run([self._spec.output], feeds)
+        return np.asarray(vectors, dtype=np.float32)
+
+    def _check_names(self) -> None:
+        inputs = {value.name for value in self._session.get_inputs()}
+        outputs = {value.name for value in self._session.get_outputs()}
+        if inputs != set(self._spec.inputs) or self._spec.output not in outputs:
+            raise ModelFolderError(
+                f"the graph takes {sorted(inputs)} and gives {sorted(outputs)} where the manifest says "
+                f"{sorted(self._spec.inputs)} and {self._spec.output}; export the model again"
+            )
+
+
+def session_options() -> onnxruntime.SessionOptions:
+    """Options of a session that serves texts of every length for months, on the CPUs that this process has."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = available_cpus()
+    options.inter_op_num_threads = 1
+    # The arena keeps the largest block ever asked for of each shape, and a memory pattern is kept for each shape:
+    # with lengths that vary, memory grows without end (fastembed issue 570).
+    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False
+    return options
+
+
+def cuda_usable() -> bool:
+    """Whether the CUDA provider would load here and has a device.
+
+    Asked beforehand, because ONNX Runtime logs an error for each provider that it is given and cannot load.
+    """
+    if CUDA not in onnxruntime.get_available_providers() or _cuda_devices() == 0:
+        return False
+    # It prints what it could not load instead of raising.
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        onnxruntime.preload_dlls()
+    if printed.getvalue():
+        _log.warning("there is a CUDA device, but CUDA's libraries do not load; using the CPU: %s", printed.getvalue())
+        return False
+    return True
+
+
+def _cuda_devices() -> int:
+    """How many devices the CUDA driver shows to this process; 0 without a driver."""
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
+        return 0
+    return count.value
+
+
+def available_cpus(cgroup_root: Path = Path("/sys/fs/cgroup"), process: Path = Path("/proc/self/cgroup")) -> int:
+    """How many threads can run at once: the CPUs this process may use, within its container's quota; at least 1.
+
+    A quota's fraction is dropped: a thread more than the quota gets all of them throttled.
+    """
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min([allowed, *(int(quota) for quota in _cpu_quotas(cgroup_root, process))]))
+
+
+def _cpu_quotas(cgroup_root: Path, process: Path) -> Iterator[float]:
+    """The quotas, in CPUs, of the process's control group (version 2) and of all above it."""
+    try:
+        lines = process.read_text().splitlines()
+    except OSError:
+        return
+    own = next((line.removeprefix("0::") for line in lines if line.startswith("0::")), None)
+    if own is None:
+        return
+    group = cgroup_root / own.lstrip("/")
+    for folder in [group, *group.parents]:
+        if not folder.is_relative_to(cgroup_root):
+            return
+        with contextlib.suppress(OSError, ValueError):
+            quota, period = (folder / "cpu.max").read_text().split()
+            if quota != "max":
+                yield int(quota) / int(period)

@@ -1,0 +1,53 @@
+"""What the requests of one app share."""
+
+from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends
+from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
+from starlette.requests import HTTPConnection
+
+from service.database.sessions import ReadSession, WriteSession
+from service.detection.profile import Profile
+from service.encoder.contract import Encoder
+from service.settings import Settings
+
+
+@dataclass(slots=True)
+class Resources:
+    """Made when the app starts, and gone when it has stopped.
+
+    Attributes:
+        settings: as given to `create_app`.
+        encoder: loaded and warm.
+        engine: of the database, migrated.
+        read_sessions: makes read-only transactions.
+        write_sessions: makes transactions that may write.
+        profile: calibration for the encoder's space; None without a fitting one.
+        user_key_secret: see `service.identity.user_key`.
+        draining: the service was asked to stop; `/readyz` says so while requests are still taken.
+    """
+
+    settings: Settings
+    encoder: Encoder
+    engine: AsyncEngine
+    read_sessions: async_sessionmaker[ReadSession]
+    write_sessions: async_sessionmaker[WriteSession]
+    profile: Profile | None
+    user_key_secret: bytes = field(repr=False)
+    draining: bool = False
+
+
+def get_resources(connection: HTTPConnection) -> Resources:
+    """The resources of the app that this request came to.
+
+    Raises:
+        RuntimeError: the app's lifespan was not entered.
+    """
+    resources: Resources | None = getattr(connection.app.state, "resources", None)
+    if resources is None:
+        raise RuntimeError("the app has not started: enter `app.router.lifespan_context(app)` first")
+    return resources
+
+
+ResourcesDependency = Annotated[Resources, Depends(get_resources)]

@@ -1,0 +1,146 @@
+"""Every setting of the service, in one place. Nothing else reads the environment."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import AliasChoices, Field, FiniteFloat, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
+
+from service.database.engine import normalize_url
+
+PREFIX = "SWERVE_"
+MIN_SECRET_CHARACTERS = 16
+
+DEFAULT_BEHAVIOR_WEIGHTS = {
+    "view": 1.0,
+    "click": 1.0,
+    "search": 1.0,
+    "read": 1.0,
+    "watch": 1.0,
+    "like": 1.0,
+    "comment": 1.0,
+    "share": 1.0,
+    "purchase": 1.0,
+    "rating": 1.0,
+    "dislike": 0.0,
+}
+"""How much evidence of interest a behaviour of each type is. A dislike is none."""
+
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+PositiveInt = Annotated[int, Field(ge=1)]
+
+
+class SettingsError(Exception):
+    """The settings are wrong; the message names the variable, on one line, and never shows a value."""
+
+
+class Settings(BaseSettings):
+    """Read from environment variables of these names in capitals, with `SWERVE_` before them.
+
+    `database_url` is also read from `DATABASE_URL`, where platforms put it. An empty variable counts as unset.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, populate_by_name=True, frozen=True, hide_input_in_errors=True
+    )
+
+    host: str = Field(default="127.0.0.1", description="Address to listen on.")
+    port: int = Field(default=8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    data_dir: Path = Field(default=Path("data"), description="Folder of the embedded Postgres and the user-key secret.")
+    model_dir: Path = Field(default=Path("models/default"), description="Folder that `python -m onnx_export` wrote.")
+    profile: Path | None = Field(
+        default=None, description="Calibration profile; without one, the shipped profile if it fits the model."
+    )
+    database_url: SecretStr | None = Field(
+        default=None,
+        validation_alias=AliasChoices("SWERVE_DATABASE_URL", "DATABASE_URL"),
+        description="Postgres to use; without one, an embedded Postgres runs in the data folder.",
+    )
+    database_pool_size: PositiveInt = Field(default=10, description="Connections to Postgres at most.")
+    migrate_on_start: bool = Field(default=True, description="Bring the database's schema up to date at start.")
+    user_key_secret: SecretStr | None = Field(
+        default=None,
+        description="Secret from which users' keys are made, the same for every replica; without one, it is made at "
+        "first start and kept in the data folder.",
+    )
+    max_body_bytes: PositiveInt = Field(default=32 * 2**20, description="Largest request body.")
+    max_text_characters: PositiveInt = Field(default=8192, description="Longest text of a behaviour.")
+    max_behaviors: PositiveInt = Field(default=1000, description="Behaviours of one user in one request at most.")
+    max_batch_users: PositiveInt = Field(default=1000, description="Users in one `POST /detect/batch` at most.")
+    encoder_capacity_texts: PositiveInt = Field(default=4096, description="Texts admitted to the encoder at a time.")
+    encoder_cache_texts: int = Field(default=50_000, ge=0, description="Texts whose vectors are kept in memory.")
+    force_cpu: bool = Field(default=False, description="Encode on the CPU even where a GPU is usable.")
+    half_life_days: PositiveFloat = Field(default=30.0, description="Age at which a behaviour counts half in z.")
+    distance_threshold: PositiveFloat = Field(default=0.35, description="Magnitude above which `distance` fires.")
+    rate_threshold: PositiveFloat = Field(default=0.1, description="Magnitude per day above which `rate` fires.")
+    window_threshold: PositiveFloat = Field(default=0.6, description="Distance above which `window` fires.")
+    window: PositiveInt = Field(default=10, description="Behaviours in the newest window.")
+    behavior_weights: dict[str, Annotated[FiniteFloat, Field(ge=0)]] = Field(
+        default=DEFAULT_BEHAVIOR_WEIGHTS,
+        description="Weights by type as a JSON object; added to the default ones. Types without one are refused.",
+    )
+    drain_delay_seconds: float = Field(
+        default=1.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="After SIGTERM, how long /readyz says 503 while requests are still taken.",
+    )
+
+    @field_validator("behavior_weights", mode="after")
+    @classmethod
+    def _extend_defaults(cls, given: dict[str, float]) -> dict[str, float]:
+        if any(not name or len(name) > 64 for name in given):
+            raise ValueError("names of behaviour types have 1 to 64 characters")
+        return DEFAULT_BEHAVIOR_WEIGHTS | given
+
+    @field_validator("database_url", mode="after")
+    @classmethod
+    def _check_database_url(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None:
+            normalize_url(url.get_secret_value())
+        return url
+
+    @field_validator("user_key_secret", mode="after")
+    @classmethod
+    def _check_secret(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is not None and len(secret.get_secret_value()) < MIN_SECRET_CHARACTERS:
+            raise ValueError(f"must have at least {MIN_SECRET_CHARACTERS} characters; `openssl rand -hex 32` makes one")
+        return secret
+
+    @model_validator(mode="after")
+    def _check_room(self) -> Self:
+        if self.encoder_capacity_texts < self.max_behaviors:
+            raise ValueError(
+                f"{PREFIX}ENCODER_CAPACITY_TEXTS must be at least {PREFIX}MAX_BEHAVIORS: the largest request must fit"
+            )
+        return self
+
+
+def load_settings(**given: Any) -> Settings:  # noqa: ANN401 - of any field's type, checked by pydantic
+    """Read the settings from the environment; what is given here goes before it.
+
+    Raises:
+        SettingsError: naming the first bad variable.
+    """
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        message = first["msg"].removeprefix("Value error, ")
+        raise SettingsError(f"{_variable(first['loc'])}{message}") from None
+    except SourceError as error:
+        field = getattr(error, "field_name", None) or str(error).partition('"')[2].partition('"')[0]
+        raise SettingsError(f'{_variable((field,))}must be JSON, such as {{"view": 0.5}}') from None
+
+
+def _variable(location: tuple[int | str, ...]) -> str:
+    if not location:
+        return ""
+    name = str(location[0])
+    known = name if name.isupper() else PREFIX + name.upper()
+    if known == "SWERVE_DATABASE_URL" and not os.environ.get(known):
+        known = "DATABASE_URL"
+    inside = "".join(f"[{part}]" for part in location[1:])
+    return f"{known}{inside}: "

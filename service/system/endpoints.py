@@ -1,0 +1,41 @@
+"""`/livez`, `/readyz` and `/model`."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request
+
+from service.problems import NotReady, responses
+from service.resources import ResourcesDependency
+from service.system.schemas import Liveness, LoadedModel, Readiness
+from service.system.service import ReadinessProbe, describe_model
+
+router = APIRouter(tags=["system"])
+
+
+def get_probe(request: Request) -> ReadinessProbe:
+    """The app's one probe, which remembers its last good verdict."""
+    probe: ReadinessProbe = request.app.state.readiness
+    return probe
+
+
+ProbeDependency = Annotated[ReadinessProbe, Depends(get_probe)]
+
+
+@router.get("/livez", operation_id="get_livez", summary="Whether the process is up")
+async def get_livez() -> Liveness:
+    """Answers as soon as the process does. For what it needs to serve, see `/readyz`."""
+    return Liveness()
+
+
+@router.get(
+    "/readyz", operation_id="get_readyz", summary="Whether the service can really serve", responses=responses(NotReady)
+)
+async def get_readyz(probe: ProbeDependency) -> Readiness:
+    """200 when the model is warm and encodes right, the database is reachable and its schema current; else 503."""
+    return await probe.check()
+
+
+@router.get("/model", operation_id="get_model", summary="What is loaded")
+async def get_model(resources: ResourcesDependency) -> LoadedModel:
+    """The model, the provider that runs it, and the calibration profile."""
+    return describe_model(resources)

@@ -1,0 +1,59 @@
+"""`/users/{user_id}/...`."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response, status
+
+from service.dependencies import ReadSessionDependency, WriteSessionDependency
+from service.problems import DatabaseUnavailable, UnknownUser, responses
+from service.resources import ResourcesDependency
+from service.snapshots.schemas import Snapshot, SnapshotPage
+from service.users import service
+from service.users.schemas import HistoryQuery, InterestQuery, UserQuery
+
+router = APIRouter(prefix="/users", tags=["users"], responses=responses(UnknownUser, DatabaseUnavailable))
+
+# `:path`, so that ids with a slash can be asked for, too.
+UserIdPath = Annotated[str, Path(min_length=1, max_length=256, description="The user's id in your system.")]
+
+
+@router.get("/{user_id:path}/interest", operation_id="get_interest", summary="The latest snapshot")
+async def get_interest(
+    user_id: UserIdPath,
+    query: Annotated[InterestQuery, Query()],
+    session: ReadSessionDependency,
+    resources: ResourcesDependency,
+) -> Snapshot:
+    """What the user is interested in now, and the last decision about it."""
+    return await service.interest(resources, session, user_id, query)
+
+
+@router.get("/{user_id:path}/history", operation_id="get_history", summary="Snapshots, newest first")
+async def get_history(
+    user_id: UserIdPath,
+    query: Annotated[HistoryQuery, Query()],
+    session: ReadSessionDependency,
+    resources: ResourcesDependency,
+) -> SnapshotPage:
+    """How the user's interest went, a page at a time."""
+    return await service.history(resources, session, user_id, query)
+
+
+@router.delete(
+    "/{user_id:path}",
+    operation_id="delete_user",
+    summary="Erase a user",
+    status_code=status.HTTP_204_NO_CONTENT,
+)
+async def delete_user(
+    user_id: UserIdPath,
+    query: Annotated[UserQuery, Query()],
+    session: WriteSessionDependency,
+    resources: ResourcesDependency,
+) -> Response:
+    """Delete everything kept of the user in this domain, at once.
+
+    A tombstone stays: behaviours from before the erasure that arrive late are rejected.
+    """
+    await service.erase(resources, session, user_id, query.domain)
+    return Response(status_code=status.HTTP_204_NO_CONTENT)

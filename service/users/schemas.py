@@ -1,0 +1,40 @@
+"""Parameters of the calls about a user."""
+
+from typing import Annotated, Literal
+
+from fastapi import Query
+
+from service.wire import DEFAULT_DOMAIN, Domain, StrictModel, Time, VectorFormat
+
+MAX_PAGE = 200
+
+
+class UserQuery(StrictModel):
+    """Which of the user's domains."""
+
+    domain: Domain = DEFAULT_DOMAIN
+
+
+class InterestQuery(UserQuery):
+    """How much of a snapshot to send."""
+
+    include: Annotated[
+        list[Literal["vectors"]],
+        Query(max_length=4, description="`vectors`: the interest vectors.", default_factory=list),
+    ]
+    encoding_format: Annotated[VectorFormat, Query(description="Of vectors.")] = "float"
+
+    @property
+    def vectors(self) -> VectorFormat | None:
+        """The format of vectors, if they were asked for."""
+        return self.encoding_format if "vectors" in self.include else None
+
+
+class HistoryQuery(InterestQuery):
+    """Which snapshots to send."""
+
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Snapshots a page.")] = 50
+    cursor: Annotated[str | None, Query(max_length=64, description="`next_cursor` of the page before.")] = None
+    since: Annotated[Time | None, Query(description="Only snapshots taken then or later.")] = None
+    until: Annotated[Time | None, Query(description="Only snapshots taken before then.")] = None
+    mutated_only: Annotated[bool, Query(description="Only snapshots taken for a change.")] = False

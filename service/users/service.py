@@ -1,0 +1,101 @@
+"""The present interest, its history, and erasure."""
+
+import base64
+import binascii
+from datetime import UTC, datetime
+
+from service.database.sessions import ReadSession, WriteSession
+from service.identity import user_key
+from service.problems import FieldError, InvalidRequest, UnknownUser
+from service.resources import Resources
+from service.snapshots import repository as snapshots
+from service.snapshots.convert import snapshot_of
+from service.snapshots.schemas import Snapshot, SnapshotPage
+from service.users import repository
+from service.users.schemas import HistoryQuery, InterestQuery
+
+_CURSOR = "v1:"
+MAX_DIGITS = 18
+"""What fits the database's integers."""
+
+
+async def interest(resources: Resources, session: ReadSession, user_id: str, query: InterestQuery) -> Snapshot:
+    """The latest snapshot.
+
+    Raises:
+        UnknownUser: there is none.
+    """
+    key = user_key(resources.user_key_secret, query.domain, user_id)
+    row = await snapshots.latest(session, query.domain, key)
+    if row is None:
+        raise UnknownUser
+    return snapshot_of(row, query.vectors)
+
+
+async def history(resources: Resources, session: ReadSession, user_id: str, query: HistoryQuery) -> SnapshotPage:
+    """A page of snapshots, newest first.
+
+    Raises:
+        UnknownUser: the user has no snapshot at all.
+        InvalidRequest: a cursor that this service did not make.
+    """
+    key = user_key(resources.user_key_secret, query.domain, user_id)
+    rows = await snapshots.page(
+        session,
+        query.domain,
+        key,
+        limit=query.limit + 1,
+        before=None if query.cursor is None else read_cursor(query.cursor),
+        since=query.since,
+        until=query.until,
+        changes_only=query.mutated_only,
+    )
+    if not rows and await snapshots.latest(session, query.domain, key) is None:
+        raise UnknownUser
+    shown = rows[: query.limit]
+    return SnapshotPage(
+        items=[snapshot_of(row, query.vectors) for row in shown],
+        next_cursor=make_cursor(shown[-1].sequence) if len(rows) > query.limit else None,
+    )
+
+
+async def erase(resources: Resources, session: WriteSession, user_id: str, domain: str) -> None:
+    """Delete everything kept of the user in the domain, and leave a tombstone. A second time it is no error.
+
+    Raises:
+        UnknownUser: nothing is or ever was kept.
+    """
+    key = user_key(resources.user_key_secret, domain, user_id)
+    known = await repository.lock(session, domain, key)
+    if not known and not await repository.is_erased(session, domain, key):
+        raise UnknownUser
+    if known:
+        await repository.erase(session, domain, key, datetime.now(UTC))
+
+
+def make_cursor(sequence: int) -> str:
+    """An opaque cursor to what comes before that sequence."""
+    return base64.urlsafe_b64encode(f"{_CURSOR}{sequence}".encode()).decode("ascii").rstrip("=")
+
+
+def read_cursor(cursor: str) -> int:
+    """The sequence that `make_cursor` was given.
+
+    Raises:
+        InvalidRequest: anything else.
+    """
+    told = _decoded(cursor)
+    number = told.removeprefix(_CURSOR)
+    if told == number or not number.isdigit() or len(number) > MAX_DIGITS:
+        remedy = "use next_cursor of the page before, unchanged, or leave it out"
+        field = FieldError(field="cursor", message="is not a cursor of this service", remedy=remedy)
+        raise InvalidRequest(errors=[field])
+    return int(number)
+
+
+def _decoded(cursor: str) -> str:
+    """What is in the cursor; nothing if it is not base64 of ASCII."""
+    try:
+        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+    except (binascii.Error, ValueError):
+        return ""

@@ -1,0 +1,89 @@
+"""Types that requests and responses share: names, times and vectors on the wire."""
+
+import base64
+import binascii
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from service.detection.topics import Vectors
+
+DEFAULT_DOMAIN = "default"
+EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+
+VectorFormat = Literal["float", "base64"]
+
+
+class StrictModel(BaseModel):
+    """A request's object: a field that is not known is an error, so that a typo is not silently ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def _sane_time(time: datetime) -> datetime:
+    if not EARLIEST <= time <= LATEST:
+        raise ValueError("must be between the years 1970 and 2200")
+    return time.astimezone(UTC)
+
+
+Time = Annotated[
+    AwareDatetime,
+    AfterValidator(_sane_time),
+    Field(description="RFC 3339 with an offset, such as 2026-01-05T10:00:00+00:00."),
+]
+UserId = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=256),
+    Field(description="The user's id in your system. Only a keyed hash of it is stored."),
+]
+Domain = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"),
+    Field(description="Interests, calibration and policy are kept per domain."),
+]
+EventId = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,128}$"),
+    Field(description="Names the behaviour; the same id again is a duplicate. Derived from the content if absent."),
+]
+WireVector = Annotated[
+    list[Annotated[float, Field(allow_inf_nan=False)]] | str,
+    Field(description="Numbers, or with `base64` the little-endian float32 bytes."),
+]
+
+
+def to_wire(vector: Vectors, encoding: VectorFormat) -> list[float] | str:
+    """A vector (dim,) as asked for. Floats are rounded to seven decimals, the precision of float32 near 1."""
+    if encoding == "base64":
+        return base64.b64encode(vector.astype("<f4").tobytes()).decode("ascii")
+    rounded: list[float] = np.round(vector.astype(np.float64), 7).tolist()
+    return rounded
+
+
+def from_wire(vector: list[float] | str, dim: int) -> Vectors:
+    """A vector (dim,) of unit length.
+
+    Raises:
+        ValueError: not base64 of float32, of the wrong size, not finite, or zero; the message says what to send.
+    """
+    if isinstance(vector, str):
+        try:
+            data = base64.b64decode(vector, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise ValueError("is not base64 of little-endian float32 numbers") from error
+        if len(data) % 4:
+            raise ValueError("is not base64 of little-endian float32 numbers")
+        numbers = np.frombuffer(data, "<f4").astype(np.float64)
+    else:
+        numbers = np.array(vector, np.float64)
+    if numbers.shape != (dim,):
+        raise ValueError(f"has {len(numbers)} numbers, the model's vectors have {dim}")
+    if not np.all(np.isfinite(numbers)):
+        raise ValueError("has a number that is not finite")
+    norm = float(np.linalg.norm(numbers))
+    if not 1e-12 < norm < np.inf:
+        raise ValueError("has no direction: its length is 0 or beyond measure")
+    return (numbers / norm).astype(np.float32)

@@ -1,0 +1,196 @@
+"""The command line as its users run it."""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from service import __version__
+
+Postmasters = Callable[[Path], list[int]]
+
+# `swerve serve` over an encoder that needs no model.
+SERVE = """
+    import sys
+    import service.cli, service.server
+    from service.encoder import FakeEncoder
+
+    run = service.server.run
+    service.cli.run = lambda settings: run(settings, encoder=FakeEncoder(dim=8))
+    sys.argv = ["swerve", "serve", "--port", "0"]
+    service.cli.main()
+"""
+
+
+def swerve(*arguments: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "service", *arguments],
+        cwd=cwd,
+        env=environment_for(environment),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def environment_for(extra: dict[str, str]) -> dict[str, str]:
+    root = str(Path(__file__).parents[2])
+    return {name: value for name, value in os.environ.items() if not name.startswith("SWERVE_")} | {
+        "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
+        **extra,
+    }
+
+
+def fails_in_one_line(done: subprocess.CompletedProcess[str], code: int) -> str:
+    assert done.returncode == code, done.stderr
+    assert done.stdout == ""
+    assert done.stderr.startswith("swerve: ")
+    assert done.stderr.count("\n") == 1
+    return done.stderr
+
+
+@contextlib.contextmanager
+def serving(cwd: Path, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A running service and its address."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(SERVE)],
+        cwd=cwd,
+        env=environment_for(environment),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        words = process.stdout.readline().split()
+        yield process, next((word for word in words if word.startswith("http://")), "")
+    finally:
+        process.terminate()
+        process.communicate(timeout=60)
+
+
+def test_version(tmp_path: Path) -> None:
+    assert swerve("--version", cwd=tmp_path).stdout.strip() == __version__
+
+
+def test_openapi_goes_to_a_file_or_to_standard_output(tmp_path: Path) -> None:
+    # What the document says must not depend on who writes it.
+    shown = swerve("openapi", cwd=tmp_path, SWERVE_MAX_BEHAVIORS="7")
+    assert swerve("openapi", "--out", "api.json", cwd=tmp_path).returncode == 0
+    written = (tmp_path / "api.json").read_text()
+    assert shown.stdout == written
+    assert written == json.dumps(json.loads(written), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["api.json"]
+    message = fails_in_one_line(swerve("openapi", "--out", "no/such/folder.json", cwd=tmp_path), 1)
+    assert "cannot write no/such/folder.json" in message
+
+
+@pytest.mark.parametrize(
+    ("environment", "code", "says"),
+    [
+        ({"SWERVE_PORT": "none"}, 2, "SWERVE_PORT: "),
+        ({"DATABASE_URL": "mysql://u:hunter2@h/d"}, 2, "DATABASE_URL: must begin with postgresql://"),
+        ({"SWERVE_MODEL_DIR": "nowhere"}, 2, "no model folder at nowhere"),
+    ],
+)
+def test_serve_says_what_is_wrong(tmp_path: Path, environment: dict[str, str], code: int, says: str) -> None:
+    message = fails_in_one_line(swerve("serve", cwd=tmp_path, **({"SWERVE_PORT": "0"} | environment)), code)
+    assert says in message
+    assert "hunter2" not in message
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_port_in_use_says_so(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        message = fails_in_one_line(swerve("serve", "--port", port, cwd=tmp_path), 1)
+    assert f"cannot listen on 127.0.0.1:{port}: Address already in use" in message
+
+
+def test_a_host_that_is_not_ours_says_so(tmp_path: Path) -> None:
+    assert "cannot listen on 192.0.2.1:0" in fails_in_one_line(
+        swerve("serve", "--port", "0", "--host", "192.0.2.1", cwd=tmp_path), 1
+    )
+
+
+def test_migrate_moves_up_and_down(tmp_path: Path, postmasters: Postmasters) -> None:
+    up = swerve("migrate", cwd=tmp_path)
+    assert up.stdout.startswith("empty -> ")
+    assert swerve("migrate", cwd=tmp_path).stdout.endswith(": nothing to do\n")
+    assert "no_such" in fails_in_one_line(swerve("migrate", "--down-to", "no_such", cwd=tmp_path), 1)
+    assert swerve("migrate", "--down-to", "base", cwd=tmp_path).stdout.endswith(" -> empty\n")
+    assert postmasters(tmp_path / "data") == []
+
+
+def test_a_database_that_is_away_says_so(tmp_path: Path) -> None:
+    away = swerve("migrate", cwd=tmp_path, DATABASE_URL="postgresql://u:hunter2@127.0.0.1:1/d")
+    message = fails_in_one_line(away, 1)
+    assert "cannot connect to Postgres" in message
+    assert "hunter2" not in message
+
+
+def test_sigterm_fails_readiness_first_then_drains_and_leaves_no_process(
+    tmp_path: Path, profile_path: Path, postmasters: Postmasters
+) -> None:
+    with (
+        serving(tmp_path, SWERVE_PROFILE=str(profile_path), SWERVE_DRAIN_DELAY_SECONDS="1") as (process, address),
+        httpx.Client(base_url=address, timeout=10) as client,
+    ):
+        assert client.get("/readyz").status_code == 200
+        assert len(postmasters(tmp_path / "data")) == 1
+        process.send_signal(signal.SIGTERM)
+        answers = [client.get("/readyz").status_code for _ in range(20)]
+        assert answers[-1] == 503  # told to stop, and still answering
+        assert client.get("/livez").status_code == 200
+        out, errors = process.communicate(timeout=60)
+        assert (process.returncode, out, errors) == (0, "", "")
+    assert postmasters(tmp_path / "data") == []
+
+
+def test_a_request_under_way_is_finished(tmp_path: Path, profile_path: Path, postmasters: Postmasters) -> None:
+    with serving(tmp_path, SWERVE_PROFILE=str(profile_path), SWERVE_DRAIN_DELAY_SECONDS="0") as (process, address):
+        host, _, port = address.removeprefix("http://").rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=30) as connection:
+            head = "POST /encode HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n"
+            connection.sendall(head.encode() + b"{")  # half a body: the request has begun
+            connection.settimeout(0.3)
+            with pytest.raises(TimeoutError):
+                connection.recv(1)
+            process.send_signal(signal.SIGTERM)
+            connection.settimeout(30)
+            threading.Timer(0.5, connection.sendall, [b"}"]).start()
+            answer = connection.recv(100)
+        assert answer.startswith(b"HTTP/1.1 422")
+        process.wait(timeout=60)
+        assert process.returncode == 0
+    assert postmasters(tmp_path / "data") == []
+
+
+def test_told_to_stop_while_starting_it_leaves_nothing_running(
+    tmp_path: Path, profile_path: Path, postmasters: Postmasters
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(SERVE)],
+        cwd=tmp_path,
+        env=environment_for({"SWERVE_PROFILE": str(profile_path)}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while process.poll() is None and not (tmp_path / "data" / "postgres.lock").exists():
+        pass  # initialising its Postgres from here on
+    process.send_signal(signal.SIGTERM)
+    out, errors = process.communicate(timeout=60)
+    assert (process.returncode, out, errors) == (0, "", "")
+    assert postmasters(tmp_path / "data") == []

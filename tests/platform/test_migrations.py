@@ -1,0 +1,78 @@
+import asyncio
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+import service.database.tables as _tables  # noqa: F401 - imported for what it adds to the metadata
+from service.database import migrate
+from service.database.base import Base
+from service.database.engine import make_engine
+from service.database.migrate import MigrationError
+
+pytestmark = pytest.mark.anyio
+
+
+def differences(connection: Connection) -> list[object]:
+    context = MigrationContext.configure(
+        connection, opts={"compare_type": True, "compare_server_default": True, "target_metadata": Base.metadata}
+    )
+    return list(compare_metadata(context, Base.metadata))
+
+
+async def tables(engine: AsyncEngine) -> set[str]:
+    async with engine.connect() as connection:
+        found = await connection.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
+        return set(found)
+
+
+async def test_up_down_and_up_again(engine: AsyncEngine) -> None:
+    assert await migrate.current(engine) is None
+    assert not await migrate.is_current(engine)
+    await migrate.upgrade(engine)
+    assert await migrate.is_current(engine)
+    made = await tables(engine)
+    assert set(Base.metadata.tables) <= made
+    await migrate.downgrade(engine, "base")
+    assert await tables(engine) == {"alembic_version"}
+    await migrate.upgrade(engine)
+    assert await tables(engine) == made
+    assert await migrate.current(engine) == migrate.head()
+
+
+async def test_the_models_are_the_schema(engine: AsyncEngine) -> None:
+    await migrate.upgrade(engine)
+    async with engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+        await connection.execute(text("ALTER TABLE installation ADD COLUMN surplus int"))
+        assert len(await connection.run_sync(differences)) == 1  # so the comparison does compare
+
+
+async def test_replicas_that_start_at_once_wait_for_the_first(database_url: str) -> None:
+    engines = [make_engine(database_url, pool_size=1) for _ in range(4)]
+    await asyncio.gather(*(migrate.upgrade(engine) for engine in engines))
+    assert await migrate.is_current(engines[0])
+    for engine in engines:
+        await engine.dispose()
+
+
+async def test_a_database_of_a_newer_version_is_refused(engine: AsyncEngine) -> None:
+    await migrate.upgrade(engine)
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = 'from_the_future'"))
+    assert not await migrate.is_current(engine)
+    with pytest.raises(MigrationError, match=r"from_the_future.*newer version of Swerve"):
+        await migrate.upgrade(engine)
+
+
+async def test_a_failed_migration_leaves_nothing_half_done(engine: AsyncEngine) -> None:
+    await migrate.upgrade(engine)
+    before = await tables(engine)
+    async with engine.begin() as connection:
+        await connection.execute(text("CREATE VIEW reader AS SELECT * FROM user_states"))
+    with pytest.raises(Exception, match="cannot drop table user_states"):
+        await migrate.downgrade(engine, "base")
+    assert await tables(engine) == before
+    assert await migrate.is_current(engine)

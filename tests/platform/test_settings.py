@@ -1,0 +1,61 @@
+import pytest
+
+from service.settings import DEFAULT_BEHAVIOR_WEIGHTS, SettingsError, load_settings
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("SWERVE_PORT", "abc", "SWERVE_PORT: "),
+        ("SWERVE_PORT", "65536", "SWERVE_PORT: "),
+        ("SWERVE_WINDOW_THRESHOLD", "nan", "SWERVE_WINDOW_THRESHOLD: "),
+        ("SWERVE_HALF_LIFE_DAYS", "0", "SWERVE_HALF_LIFE_DAYS: "),
+        ("SWERVE_MAX_BEHAVIORS", "5000", "SWERVE_ENCODER_CAPACITY_TEXTS must be at least SWERVE_MAX_BEHAVIORS"),
+        ("SWERVE_BEHAVIOR_WEIGHTS", "{broken", "SWERVE_BEHAVIOR_WEIGHTS: must be JSON"),
+        ("SWERVE_BEHAVIOR_WEIGHTS", '{"view": -1}', "SWERVE_BEHAVIOR_WEIGHTS[view]: "),
+        ("SWERVE_USER_KEY_SECRET", "tooshort", "SWERVE_USER_KEY_SECRET: must have at least 16"),
+        ("DATABASE_URL", "mysql://u:hunter2@h/d", "DATABASE_URL: must begin with postgresql://"),
+        ("SWERVE_DATABASE_URL", "postgresql://u:hunter2@h", "SWERVE_DATABASE_URL: names no database"),
+        ("DATABASE_URL", "postgresql://u:hun:ter2@h:x/d", "DATABASE_URL: has a port that is not a number"),
+    ],
+)
+def test_a_bad_setting_is_named_on_one_line_and_its_value_kept_secret(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, says: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    message = str(caught.value)
+    assert message.startswith(says)
+    assert "\n" not in message
+    for secret in ("hunter2", "hun:ter2", "tooshort"):
+        assert secret not in message
+
+
+def test_database_url_is_read_with_and_without_the_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres://u:p@h/plain")
+    found = load_settings().database_url
+    assert found is not None
+    assert found.get_secret_value() == "postgres://u:p@h/plain"
+    assert "p@h" not in repr(load_settings())
+    monkeypatch.setenv("SWERVE_DATABASE_URL", "postgres://u:p@h/prefixed")
+    prefixed = load_settings().database_url
+    assert prefixed is not None
+    assert prefixed.get_secret_value() == "postgres://u:p@h/prefixed"
+
+
+def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "")
+    assert load_settings().database_url is None
+
+
+def test_behavior_weights_extend_the_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWERVE_BEHAVIOR_WEIGHTS", '{"add_to_cart": 1.5, "view": 0.2}')
+    assert load_settings().behavior_weights == DEFAULT_BEHAVIOR_WEIGHTS | {"add_to_cart": 1.5, "view": 0.2}
+    assert DEFAULT_BEHAVIOR_WEIGHTS["view"] == 1.0
+    assert DEFAULT_BEHAVIOR_WEIGHTS["dislike"] == 0.0
+
+
+def test_what_is_given_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWERVE_PORT", "1234")
+    assert load_settings(port=4321).port == 4321
