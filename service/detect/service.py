@@ -146,9 +146,9 @@ class Judging:
         fresh = await repository.record_events(session, self.user, events) if events else set()
         new = [candidates[event_id] for event_id in candidates if event_id in fresh]
         if not new:
-            latest = await snapshots.latest(session, *_keys(self.user))
+            answer = self._answers().unchanged(await snapshots.latest(session, *_keys(self.user)))
             await session.rollback()  # leaves no empty state behind for a user with nothing in it
-            return self._answers().unchanged(latest)
+            return answer
         stored = self._restore(row)
         decision = await self._decide(stored, new)
         info = self.resources.encoder.info

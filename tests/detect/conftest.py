@@ -1,0 +1,51 @@
+"""Real texts on known themes, and requests made of them."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+START = datetime(2026, 1, 5, 10, tzinfo=UTC)
+Body = dict[str, Any]
+
+
+def behaviors(texts: Sequence[str], first: int = 0) -> list[Body]:
+    """Behaviours with these texts, six hours apart."""
+    return [
+        {"event_id": f"e{n}", "text": text, "occurred_at": (START + timedelta(hours=6 * n)).isoformat()}
+        for n, text in enumerate(texts, first)
+    ]
+
+
+def body(texts: Sequence[str], user_id: str, *, first: int = 0, **options: Any) -> Body:
+    """A request to `POST /detect`."""
+    return {"user_id": user_id, "behaviors": behaviors(texts, first), "options": options}
+
+
+@pytest.fixture(scope="session")
+def themes() -> dict[str, list[str]]:
+    data: dict[str, list[str]] = json.loads(
+        (Path(__file__).parents[1] / "data" / "themes.json").read_text(encoding="utf-8")
+    )
+    return data
+
+
+@pytest.fixture
+def user() -> str:
+    """A user nobody else has."""
+    return f"user-{uuid4()}"
+
+
+@pytest.fixture(scope="session")
+def other_model(model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The default model under another name for its vector space, which no profile was made for."""
+    folder = tmp_path_factory.mktemp("other-model")
+    manifest = json.loads((model_dir / "manifest.json").read_text(encoding="utf-8"))
+    for name in manifest["files"]:
+        (folder / name).symlink_to((model_dir / name).resolve())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"space": "0" * 64}), encoding="utf-8")
+    return str(folder)
