@@ -228,7 +228,7 @@ def main(  # noqa: PLR0917 - typer passes them by name
     texts: Annotated[Path, typer.Argument(help="CSV with the columns text and topic.")],
     out: Annotated[Path, typer.Option(help="The profile file to write.")],
     model: Annotated[Path, typer.Option(help="The exported model.")] = Path("models/default"),
-    topics: Annotated[int, typer.Option(help="K, the number of topics.")] = 256,
+    topics: Annotated[int, typer.Option(help="K, the number of topics.")] = 400,
     temperature: Annotated[float, typer.Option(help="Of the soft assignment.")] = 0.05,
     nearest: Annotated[int, typer.Option(help="Topics a behaviour may belong to.")] = 5,
     behaviors_per_false_alarm: Annotated[float, typer.Option(help="Asked average run length.")] = 1000.0,

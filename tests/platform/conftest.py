@@ -1,6 +1,7 @@
 """A real Postgres, a small profile, and an app over a fake encoder."""
 
 import secrets
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -59,11 +60,22 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DATABASE_URL", raising=False)
 
 
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """As pytest's own, which as root cannot hold a Postgres.
+
+    The server runs as another user there, and the next run of pytest closes the folder of all runs to others.
+    """
+    with tempfile.TemporaryDirectory(prefix="swerve-") as folder:
+        yield Path(folder).resolve()
+
+
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("platform"))
-    yield server.start()
-    server.stop()
+def postgres_url() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="swerve-") as folder:
+        server = EmbeddedPostgres(Path(folder))
+        yield server.start()
+        server.stop()
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """The embedded Postgres through every way that its service may end."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -108,10 +109,11 @@ async def test_after_all_was_killed_it_recovers_though_the_process_number_is_tak
     os.kill(left, signal.SIGKILL)
     await_end(left)
     finish(process, kill=True)
-    pid_file = tmp_path / "postgres" / "postmaster.pid"
-    lines = pid_file.read_text().splitlines()
-    lines[0] = str(os.getpid())  # as after a container's restart: alive, but no Postgres
-    pid_file.write_text("\n".join(lines))
+    for name in ("postmaster.pid", ".s.PGSQL.5432.lock"):
+        file = tmp_path / "postgres" / name
+        lines = file.read_text().splitlines()
+        lines[0] = str(os.getpid())  # as after a container's restart: alive, but no Postgres
+        file.write_text("\n".join(lines))
     async with embedded_postgres(tmp_path) as url:
         assert await kept(url) == ["one"]
     assert postmasters(tmp_path) == []
@@ -164,7 +166,7 @@ async def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
         pass
     with (tmp_path / "postgres" / "postgresql.conf").open("a") as file:
         file.write("\nshared_buffers = 'a lot'\n")
-    with pytest.raises(EmbeddedPostgresError, match=r"does not start.*log ends with"):
+    with pytest.raises(EmbeddedPostgresError, match=r"does not start.*log says: .*postgresql.conf.* contains errors"):
         EmbeddedPostgres(tmp_path).start()
 
 
@@ -180,3 +182,21 @@ async def test_stopping_twice_is_harmless(tmp_path: Path, postmasters: Postmaste
     server.stop()
     server.stop()
     assert postmasters(tmp_path) == []
+
+
+async def test_a_query_that_outlives_its_killed_server_is_ended(
+    tmp_path: Path, postmasters: Postmasters, await_end: Callable[[int], None]
+) -> None:
+    process, url = start_service(tmp_path)
+    connection = await asyncpg.connect(url)
+    backend = connection.get_server_pid()
+    busy = asyncio.create_task(connection.execute("DO $$ BEGIN LOOP END LOOP; END $$"))
+    await asyncio.sleep(0.1)
+    [left] = postmasters(tmp_path)
+    os.kill(left, signal.SIGKILL)
+    await_end(left)
+    finish(process, kill=True)
+    async with embedded_postgres(tmp_path):
+        await_end(backend)
+    with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
+        await busy
