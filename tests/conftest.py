@@ -1,5 +1,6 @@
 """What every folder of tests shares: the exported model, and the service as a real process on a real Postgres."""
 
+import json
 import os
 import signal
 import subprocess
@@ -103,3 +104,11 @@ def serve(tmp_path: Path, model_dir: Path) -> Iterator[Serve]:
 def api(server: Server) -> httpx.Client:
     """A client of the shared service."""
     return server.client
+
+
+@pytest.fixture(scope="session")
+def themes() -> dict[str, list[str]]:
+    data: dict[str, list[str]] = json.loads(
+        (Path(__file__).parent / "data" / "themes.json").read_text(encoding="utf-8")
+    )
+    return data

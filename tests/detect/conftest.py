@@ -26,14 +26,6 @@ def body(texts: Sequence[str], user_id: str, *, first: int = 0, **options: Any) 
     return {"user_id": user_id, "behaviors": behaviors(texts, first), "options": options}
 
 
-@pytest.fixture(scope="session")
-def themes() -> dict[str, list[str]]:
-    data: dict[str, list[str]] = json.loads(
-        (Path(__file__).parents[1] / "data" / "themes.json").read_text(encoding="utf-8")
-    )
-    return data
-
-
 @pytest.fixture
 def user() -> str:
     """A user nobody else has."""
