@@ -1,4 +1,4 @@
-"""`python -m migrations TITLE` writes a new step: what differs between the tables and the schema. Read it, then edit."""
+"""`python -m migrations TITLE` writes a new step: what the tables differ in from the schema. Read it, then edit."""
 
 import asyncio
 import sys

@@ -5,7 +5,6 @@ Importing this package is cheap: torch and transformers are loaded only when an 
 
 from onnx_export.errors import ExportError
 from onnx_export.manifest import Manifest, is_complete, read_manifest
-from onnx_export.pipeline import export
-from onnx_export.sources import DEFAULT_SOURCE
+from onnx_export.pipeline import DEFAULT_SOURCE, export
 
 __all__ = ["DEFAULT_SOURCE", "ExportError", "Manifest", "export", "is_complete", "read_manifest"]

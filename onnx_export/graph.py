@@ -1,14 +1,21 @@
 """From a PyTorch model to one fused ONNX graph: token ids and mask in, unit sentence vectors out."""
 
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
+import torch
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.transformers.fusion_options import FusionOptions
+from onnxruntime.transformers.optimizer import optimize_model
+from optimum.exporters.onnx import export
+from optimum.exporters.onnx.model_configs import T5EncoderOnnxConfig
+from optimum.exporters.tasks import TasksManager
 
-from onnx_export.errors import FusionError, GraphInterfaceError, UnknownArchitectureError
+from onnx_export.errors import ConversionError, FusionError, GraphInterfaceError, UnknownArchitectureError
 from onnx_export.reference import T5_TYPES, is_decoder_only
 
 OPSET = 17
@@ -28,16 +35,31 @@ def export_graph(model: Any, config: Any, path: Path) -> None:  # noqa: ANN401  
 
     Raises:
         UnknownArchitectureError: Optimum has no export configuration for the model's type.
+        ConversionError: it has one, but the export fails.
     """
-    from optimum.exporters.onnx import export
+    wanted = export_config(config)
+    with warnings.catch_warnings():
+        # What a trace may have missed is for the parity gate to find, with other lengths and batches than the traced.
+        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)  # type: ignore[attr-defined]  # torch re-exports it
+        # Optimum asks for the TorchScript exporter, whose graphs the optimiser's patterns are made for.
+        warnings.filterwarnings("ignore", category=DeprecationWarning, module=r"optimum\.exporters|torch\.onnx")
+        # On negative indices, which no token position is.
+        warnings.filterwarnings("ignore", message="Exporting aten::index operator", category=UserWarning)
+        try:
+            export(model, wanted, path, opset=OPSET)
+        except (RuntimeError, ValueError, TypeError, KeyError, NotImplementedError) as error:
+            first = str(error).strip().partition("\n")[0]
+            raise ConversionError(f"Optimum cannot export this {config.model_type}: {first}") from error
 
-    export(model, _export_config(config), path, opset=OPSET)
 
+def export_config(config: Any) -> Any:  # noqa: ANN401  # optimum ships no types
+    """Optimum's export configuration for a model's type.
 
-def _export_config(config: Any) -> Any:  # noqa: ANN401  # optimum ships no types
+    Raises:
+        UnknownArchitectureError: there is none, or it is not one of a text encoder.
+    """
     if config.model_type in T5_TYPES:
-        return _t5_export_config(config)
-    from optimum.exporters.tasks import TasksManager
+        return _MaskedT5EncoderOnnxConfig(config, task="feature-extraction")
 
     try:
         build = TasksManager.get_exporter_config_constructor(
@@ -58,18 +80,13 @@ def _export_config(config: Any) -> Any:  # noqa: ANN401  # optimum ships no type
     return wanted
 
 
-def _t5_export_config(config: Any) -> Any:  # noqa: ANN401  # optimum ships no types
-    from optimum.exporters.onnx.model_configs import T5EncoderOnnxConfig
+class _MaskedT5EncoderOnnxConfig(T5EncoderOnnxConfig):  # type: ignore[misc]  # optimum ships no types
+    """Optimum's own leaves out the mask, without which padding would change the result."""
 
-    class MaskedT5EncoderOnnxConfig(T5EncoderOnnxConfig):  # type: ignore[misc]  # optimum ships no types
-        """Optimum's own leaves out the mask, without which padding would change the result."""
-
-        @property
-        def inputs(self) -> dict[str, dict[int, str]]:
-            axes = {0: "batch_size", 1: "sequence_length"}
-            return {name: dict(axes) for name in INPUTS}
-
-    return MaskedT5EncoderOnnxConfig(config, task="feature-extraction")
+    @property
+    def inputs(self) -> dict[str, dict[int, str]]:
+        """Names of the inputs with the names of their axes."""
+        return {name: {0: "batch_size", 1: "sequence_length"} for name in INPUTS}
 
 
 def fuse(path: Path, config: Any, *, split_attention: bool = False) -> tuple[Any, dict[str, int]]:  # noqa: ANN401  # transformers ships no types
@@ -86,17 +103,13 @@ def fuse(path: Path, config: Any, *, split_attention: bool = False) -> tuple[Any
     Raises:
         FusionError: a BERT whose parts did not all fuse.
     """
-    from onnxruntime.transformers.fusion_options import FusionOptions
-    from onnxruntime.transformers.optimizer import optimize_model
-
-    kind = "t5" if config.model_type in T5_TYPES else "bert"
-    options = FusionOptions(kind)
-    if is_decoder_only(config):
-        options.enable_attention = False  # the BERT pattern knows no causal mask
+    options = FusionOptions("bert")  # the T5 one makes operators that only the GPU provider has
+    if is_decoder_only(config) or config.model_type in T5_TYPES:
+        options.enable_attention = False  # the BERT pattern knows neither causal masks nor position biases
     options.use_multi_head_attention = split_attention
     fused = optimize_model(
         str(path),
-        model_type=kind,
+        model_type="bert",
         num_heads=config.num_attention_heads,
         hidden_size=config.hidden_size,
         optimization_options=options,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
+
 from onnx_export.errors import (
     CorruptWeightsError,
     ModelConfigError,
@@ -15,9 +17,8 @@ from onnx_export.errors import (
     UnsupportedPoolingError,
     WeightsFormatError,
 )
-from onnx_export.manifest import file_sha256
+from onnx_export.manifest import POOLINGS, file_sha256
 
-POOLINGS = ("mean", "cls", "last")
 _POOLING_FLAGS = {
     "pooling_mode_mean_tokens": "mean",
     "pooling_mode_mean_sqrt_len_tokens": "mean",  # differs by a factor only, which the normalisation removes
@@ -147,8 +148,6 @@ def _weights(folder: Path) -> dict[str, str]:
 
 def _check_container(path: Path) -> None:
     """Whether a safetensors file is as long as its header says."""
-    from safetensors import SafetensorError, safe_open
-
     try:
         with safe_open(path, framework="np"):
             pass

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any, Self
 
 FORMAT = 1
+PRECISIONS = ("fp32", "int8", "fp16")
+POOLINGS = ("mean", "cls", "last")
 MANIFEST = "manifest.json"
 GRAPH = "model.onnx"
 TOKENIZER = "tokenizer.json"
@@ -165,7 +167,14 @@ def file_sha256(path: Path) -> str:
 
 
 def model_digest(
-    *, files: Mapping[str, str], dim: int, pooling: str, max_tokens: int, prefix: str, inputs: tuple[str, ...], output: str
+    *,
+    files: Mapping[str, str],
+    dim: int,
+    pooling: str,
+    max_tokens: int,
+    prefix: str,
+    inputs: tuple[str, ...],
+    output: str,
 ) -> str:
     """The digest of one exported folder: two folders with the same digest give the same vectors."""
     return canonical_sha256(

@@ -1,14 +1,16 @@
 """The gate: the finished graph must give the reference model's vectors, in a padded batch as well as alone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 from numpy.typing import NDArray
+from tokenizers import Tokenizer
 
-from onnx_export.errors import BatchParityError, ParityError, TokenizerMismatchError
+from onnx_export.errors import BatchParityError, ConversionError, ParityError, TokenizerMismatchError
 from onnx_export.manifest import Parity
 from onnx_export.reference import Reference
 from onnx_export.texts import BEHAVIOURS
@@ -50,8 +52,6 @@ class GraphRunner:
     """Runs an exported folder's graph on the CPU with its own tokenizer, as the service does."""
 
     def __init__(self, session: Any, tokenizer: Path, reference: Reference) -> None:  # noqa: ANN401  # untyped library
-        from tokenizers import Tokenizer
-
         self._session = session
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._tokenizer.enable_truncation(max_length=reference.max_tokens)
@@ -76,12 +76,17 @@ class GraphRunner:
 
 
 def open_session(graph: Path) -> Any:  # noqa: ANN401  # onnxruntime ships no types
-    """Load a graph on the CPU provider, saying nothing but errors."""
-    import onnxruntime
+    """Load a graph on the CPU provider, saying nothing but errors.
 
+    Raises:
+        ConversionError: ONNX Runtime refuses the graph.
+    """
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # its many errors have no common base but this
+        raise ConversionError(f"ONNX Runtime does not load the finished graph: {error}") from error
 
 
 def check_tokens(texts: Sequence[str], ids: Ids, reference: Reference) -> None:
@@ -99,14 +104,16 @@ def check_tokens(texts: Sequence[str], ids: Ids, reference: Reference) -> None:
             )
 
 
-def compare(runner: GraphRunner, ids: Ids, expected: Floats, advance: Callable[[], None] = lambda: None) -> Parity:
+def compare(runner: GraphRunner, ids: Ids, expected: Floats) -> Parity:
     """Measure a graph against the reference's vectors of the same texts, behaviours first.
 
     Args:
         runner: the finished graph.
         ids: tokens of each text.
         expected: (n, dim) the reference's unit vectors.
-        advance: called after each text.
+
+    Raises:
+        ParityError: a value is not finite.
     """
     batched = np.empty_like(expected)
     for rows in _mixed_batches(len(ids)):
@@ -114,7 +121,6 @@ def compare(runner: GraphRunner, ids: Ids, expected: Floats, advance: Callable[[
     single = np.empty_like(expected)
     for row, one in enumerate(ids):
         single[row] = runner.run([one])[0]
-        advance()
     if not (np.isfinite(batched).all() and np.isfinite(single).all()):
         raise ParityError("the finished graph gives values that are not finite")
     return _figures(expected, batched, single)
@@ -128,7 +134,7 @@ def _mixed_batches(count: int) -> list[NDArray[np.intp]]:
 
 def _figures(expected: Floats, batched: Floats, single: Floats) -> Parity:
     cosines = np.minimum(_cosines(expected, batched), _cosines(expected, single))
-    near = len(BEHAVIOURS) if len(expected) >= len(BEHAVIOURS) else len(expected)
+    near = min(len(BEHAVIOURS), len(expected))
     return Parity(
         texts=len(expected),
         max_abs_diff=float(max(np.abs(expected - batched).max(), np.abs(expected - single).max())),

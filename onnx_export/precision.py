@@ -13,8 +13,8 @@ from onnx_export.errors import QuantisationError
 _LEVELS = 127
 """Steps of an activation on each side of zero."""
 _WEIGHT_LEVELS = 63
-"""Steps of a weight on each side of zero. Seven bits, not eight: on x86 processors without VNNI instructions the product
-of an eight-bit weight and its activation, added to its neighbour's, overflows sixteen bits and is cut off."""
+"""Steps of a weight on each side of zero. Seven bits, not eight: x86 processors without VNNI instructions add the
+products of two neighbours in sixteen bits, which eight-bit weights would overflow."""
 _MICROSOFT = "com.microsoft"
 
 
@@ -110,7 +110,14 @@ class _Rewriter:
 
     def _multiply(self, node: onnx.NodeProto, activation: str, weight: str, width: int) -> None:
         output, here = node.output[0], f"{node.output[0]}/"
-        inputs = [f"{activation}/uint8", f"{weight}/int8", "int8/one", f"{weight}/scale", "int8/middle", f"{weight}/zero"]
+        inputs = [
+            f"{activation}/uint8",
+            f"{weight}/int8",
+            "int8/one",
+            f"{weight}/scale",
+            "int8/middle",
+            f"{weight}/zero",
+        ]
         self._node("MatMulIntegerToFloat", inputs, here + "product", domain=_MICROSOFT)
         self._node("Mul", [here + "product", f"{activation}/scale"], here + "rows")
         columns = self._constant(here + "width", np.array([width], dtype=np.int64))

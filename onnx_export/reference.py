@@ -3,13 +3,18 @@
 One text at a time, so that no padding can have a hand in what the exported graph is compared with.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+import transformers
 from numpy.typing import NDArray
+from transformers.models.auto.modeling_auto import (
+    MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+    MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+)
 
 from onnx_export.errors import (
     CorruptWeightsError,
@@ -22,7 +27,9 @@ from onnx_export.errors import (
 from onnx_export.layout import Layout
 
 T5_TYPES = frozenset({"t5", "mt5", "umt5"})
-_OFFSET_POSITIONS = frozenset({"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "roberta-prelayernorm"})
+_OFFSET_POSITIONS = frozenset(
+    {"roberta", "xlm-roberta", "xlm-roberta-xl", "camembert", "mpnet", "roberta-prelayernorm"}
+)
 """Types whose positions start after the padding index, so that two of the table's rows hold no token."""
 _FALLBACK_MAX_TOKENS = 512
 _ABSURD_LENGTH = 10**6
@@ -61,13 +68,13 @@ class Reference:
         )["input_ids"]
         return [int(i) for i in ids] or [self.pad_token_id]
 
-    def encode(self, texts: Sequence[str], advance: Callable[[], None] = lambda: None) -> NDArray[np.float32]:
-        """Encode texts to an (n, dim) array of unit rows; `advance` is called after each."""
-        rows = []
-        for text in texts:
-            rows.append(self._encode_one(self.token_ids(text)))
-            advance()
-        return np.stack(rows)
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Encode texts to an (n, dim) array of unit rows.
+
+        Raises:
+            TokenizerMismatchError: the tokenizer gives an id that the model does not embed.
+        """
+        return np.stack([self._encode_one(self.token_ids(text)) for text in texts])
 
     def _encode_one(self, ids: list[int]) -> NDArray[np.float32]:
         with torch.inference_mode():
@@ -110,20 +117,13 @@ def load_reference(layout: Layout, *, pooling: str | None, max_tokens: int | Non
 
 def is_decoder_only(config: Any) -> bool:  # noqa: ANN401  # transformers ships no types
     """Whether the model reads from left to right only: it can be a causal language model but not a masked one."""
-    from transformers.models.auto.modeling_auto import (
-        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
-        MODEL_FOR_MASKED_LM_MAPPING_NAMES,
-    )
-
     kind = config.model_type
     return kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES and kind not in MODEL_FOR_MASKED_LM_MAPPING_NAMES
 
 
 def _load_config(layout: Layout) -> Any:  # noqa: ANN401  # transformers ships no types
-    from transformers import AutoConfig
-
     try:
-        config = AutoConfig.from_pretrained(layout.folder, trust_remote_code=False, local_files_only=True)
+        config = transformers.AutoConfig.from_pretrained(layout.folder, trust_remote_code=False, local_files_only=True)
     except OSError as error:
         raise ModelConfigError(f"config.json cannot be read: {_first_line(error)}; fetch the model again") from error
     except (ValueError, KeyError) as error:
@@ -139,13 +139,15 @@ def _load_config(layout: Layout) -> Any:  # noqa: ANN401  # transformers ships n
 
 
 def _load_tokenizer(layout: Layout) -> Any:  # noqa: ANN401  # transformers ships no types
-    from transformers import AutoTokenizer
-
     remedy = "put the model's tokenizer.json and tokenizer_config.json beside its config.json"
     try:
-        tokenizer = AutoTokenizer.from_pretrained(layout.folder, trust_remote_code=False, local_files_only=True)
-    except Exception as error:  # noqa: BLE001  # the many loaders raise anything, bare Exception included
-        raise NoTokenizerError(f"no usable tokenizer in {layout.folder.name}: {_first_line(error)}; {remedy}") from error
+        tokenizer = transformers.AutoTokenizer.from_pretrained(  # type: ignore[no-untyped-call]  # untyped library
+            layout.folder, trust_remote_code=False, local_files_only=True
+        )
+    except Exception as error:  # the many loaders raise anything, bare Exception included
+        raise NoTokenizerError(
+            f"no usable tokenizer in {layout.folder.name}: {_first_line(error)}; {remedy}"
+        ) from error
     if not getattr(tokenizer, "is_fast", False) or not tokenizer.get_vocab():
         raise NoTokenizerError(f"the tokenizer of {layout.folder.name} has no fast implementation; {remedy}")
     return tokenizer
@@ -165,7 +167,9 @@ def _load_model(layout: Layout, config: Any) -> Any:  # noqa: ANN401  # transfor
             output_loading_info=True,
         )
     except (OSError, RuntimeError) as error:
-        raise CorruptWeightsError(f"the weights cannot be loaded: {_first_line(error)}; fetch the model again") from error
+        raise CorruptWeightsError(
+            f"the weights cannot be loaded: {_first_line(error)}; fetch the model again"
+        ) from error
     except (ValueError, KeyError) as error:
         raise UnknownArchitectureError(f"{config.model_type} cannot be loaded: {_first_line(error)}") from error
     missing = sorted(name for name in info["missing_keys"] if not name.startswith("pooler."))
@@ -178,8 +182,6 @@ def _load_model(layout: Layout, config: Any) -> Any:  # noqa: ANN401  # transfor
 
 
 def _loader(config: Any) -> Any:  # noqa: ANN401  # transformers ships no types
-    import transformers
-
     classes = {"t5": "T5EncoderModel", "mt5": "MT5EncoderModel", "umt5": "UMT5EncoderModel"}
     return getattr(transformers, classes.get(config.model_type, "AutoModel"))
 

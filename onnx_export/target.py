@@ -1,5 +1,6 @@
 """The folder an export goes to: built beside it, and put in its place in one step once everything is right."""
 
+import errno
 import os
 import shutil
 import tempfile
@@ -35,7 +36,7 @@ def staged(out: Path) -> Iterator[Staging]:
         DiskFullError: there is no room.
     """
     with disk_errors(out):
-        out = out.absolute()
+        out = out.resolve()  # of a link, what it points to is replaced
         _check_replaceable(out)
         out.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=f".{out.name}.export-", dir=out.parent))
@@ -51,6 +52,8 @@ def staged(out: Path) -> Iterator[Staging]:
 
 
 def _check_replaceable(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "a file of that name is there")
     if out.is_dir() and any(out.iterdir()) and not (out / MANIFEST).is_file():
         raise TargetOccupiedError(f"{out} holds files that are not an exported model; choose a new or empty folder")
 

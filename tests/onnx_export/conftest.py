@@ -1,25 +1,22 @@
-"""Tiny models with random weights and tiny tokenizers of every architecture, made here, so that no network is needed."""
+"""Tiny models with random weights and tiny tokenizers of every architecture, made here: no network is needed."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-pytest.importorskip("torch", reason="the `export` extra is not installed")
-
 import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 from onnx_export.texts import BEHAVIOURS, SUITE
 
+hugging: Any = transformers  # its constructors are untyped
+
 VOCAB = 400
-MakeModel = Callable[..., Path]
-RunCli = Callable[..., "subprocess.CompletedProcess[str]"]
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
 
 
@@ -62,66 +59,69 @@ def unigrams(single: str) -> Tokenizer:
 
 
 def _bert() -> tuple[Any, Any, Tokenizer]:
-    config = transformers.BertConfig(vocab_size=VOCAB, max_position_embeddings=64, pad_token_id=0, **SIZES)
-    return transformers.BertModel, config, word_pieces()
+    config = hugging.BertConfig(vocab_size=VOCAB, max_position_embeddings=64, pad_token_id=0, **SIZES)
+    return hugging.BertModel, config, word_pieces()
 
 
 def _distilbert() -> tuple[Any, Any, Tokenizer]:
-    config = transformers.DistilBertConfig(
+    config = hugging.DistilBertConfig(
         vocab_size=VOCAB, max_position_embeddings=64, dim=32, n_layers=2, n_heads=4, hidden_dim=64, pad_token_id=0
     )
-    return transformers.DistilBertModel, config, word_pieces()
+    return hugging.DistilBertModel, config, word_pieces()
 
 
 def _roberta() -> tuple[Any, Any, Tokenizer]:
-    config = transformers.RobertaConfig(vocab_size=VOCAB, max_position_embeddings=66, type_vocab_size=1, **SIZES)
-    return transformers.RobertaModel, config, byte_pairs("<s> $A </s>")
+    config = hugging.RobertaConfig(vocab_size=VOCAB, max_position_embeddings=66, type_vocab_size=1, **SIZES)
+    return hugging.RobertaModel, config, byte_pairs("<s> $A </s>")
 
 
 def _xlm_roberta() -> tuple[Any, Any, Tokenizer]:
-    config = transformers.XLMRobertaConfig(vocab_size=VOCAB, max_position_embeddings=66, type_vocab_size=1, **SIZES)
-    return transformers.XLMRobertaModel, config, unigrams("<s> $A </s>")
+    config = hugging.XLMRobertaConfig(vocab_size=VOCAB, max_position_embeddings=66, type_vocab_size=1, **SIZES)
+    return hugging.XLMRobertaModel, config, unigrams("<s> $A </s>")
 
 
 def _mpnet() -> tuple[Any, Any, Tokenizer]:
-    config = transformers.MPNetConfig(vocab_size=VOCAB, max_position_embeddings=66, **SIZES)
-    return transformers.MPNetModel, config, unigrams("<s> $A </s>")
+    config = hugging.MPNetConfig(vocab_size=VOCAB, max_position_embeddings=66, **SIZES)
+    return hugging.MPNetModel, config, unigrams("<s> $A </s>")
 
 
 def _t5() -> tuple[Any, Any, Tokenizer]:
-    config = transformers.T5Config(
+    config = hugging.T5Config(
         vocab_size=VOCAB, d_model=32, d_kv=8, d_ff=64, num_layers=2, num_heads=4, pad_token_id=1, eos_token_id=2
     )
-    return transformers.T5EncoderModel, config, unigrams("$A </s>")
+    return hugging.T5EncoderModel, config, unigrams("$A </s>")
 
 
 def _qwen2() -> tuple[Any, Any, Tokenizer]:
-    config = transformers.Qwen2Config(
+    config = hugging.Qwen2Config(
         vocab_size=VOCAB, max_position_embeddings=64, num_key_value_heads=2, pad_token_id=1, eos_token_id=2, **SIZES
     )
-    return transformers.Qwen2Model, config, byte_pairs("$A </s>")
+    return hugging.Qwen2Model, config, byte_pairs("$A </s>")
 
 
 def _llama() -> tuple[Any, Any, Tokenizer]:
-    config = transformers.LlamaConfig(
-        vocab_size=VOCAB, max_position_embeddings=64, bos_token_id=0, eos_token_id=2, **SIZES
-    )
-    return transformers.LlamaModel, config, byte_pairs("<s> $A")
+    config = hugging.LlamaConfig(vocab_size=VOCAB, max_position_embeddings=64, bos_token_id=0, eos_token_id=2, **SIZES)
+    return hugging.LlamaModel, config, byte_pairs("<s> $A")
 
 
 def _gpt2() -> tuple[Any, Any, Tokenizer]:
-    config = transformers.GPT2Config(
+    config = hugging.GPT2Config(
         vocab_size=VOCAB, n_positions=64, n_embd=32, n_layer=2, n_head=4, bos_token_id=2, eos_token_id=2
     )
-    return transformers.GPT2Model, config, byte_pairs("$A")  # no special token: an empty text has no tokens
+    return hugging.GPT2Model, config, byte_pairs("$A")  # no special token: an empty text has no tokens
 
 
 def _bart() -> tuple[Any, Any, Tokenizer]:
-    config = transformers.BartConfig(
+    config = hugging.BartConfig(
         vocab_size=VOCAB, d_model=32, encoder_layers=1, decoder_layers=1, encoder_ffn_dim=64, decoder_ffn_dim=64,
         encoder_attention_heads=4, decoder_attention_heads=4, max_position_embeddings=64,
     )  # fmt: skip
-    return transformers.BartModel, config, byte_pairs("<s> $A </s>")
+    return hugging.BartModel, config, byte_pairs("<s> $A </s>")
+
+
+def _fnet() -> tuple[Any, Any, Tokenizer]:
+    config = hugging.FNetConfig(vocab_size=VOCAB, max_position_embeddings=64, pad_token_id=0, **SIZES)
+    return hugging.FNetModel, config, word_pieces()
 
 
 ARCHITECTURES = {
@@ -135,28 +135,47 @@ ARCHITECTURES = {
     "llama": _llama,
     "gpt2": _gpt2,
     "bart": _bart,
+    "fnet": _fnet,
 }
 
 
+def save_tiny(architecture: str, folder: Path, **changes: Any) -> Path:
+    kind, config, tokenizer = ARCHITECTURES[architecture]()
+    config.initializer_range = 0.2  # wide enough that texts differ by more than rounding
+    for name, value in changes.items():
+        setattr(config, name, value)
+    torch.manual_seed(7)
+    kind(config).eval().save_pretrained(folder)
+    names = _named_specials(tokenizer)
+    hugging.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(folder)
+    return folder
+
+
+def _named_specials(tokenizer: Tokenizer) -> dict[str, str]:
+    if tokenizer.token_to_id("[PAD]") is not None:
+        return {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    return {"pad_token": "<pad>", "unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}
+
+
 @pytest.fixture
-def make_model(tmp_path: Path) -> MakeModel:
+def make_model(tmp_path: Path) -> Callable[..., Path]:
     """Make a folder with a tiny random model of an architecture and its tokenizer."""
 
-    def make(architecture: str, name: str = "tiny") -> Path:
-        folder = tmp_path / "models" / name
-        kind, config, tokenizer = ARCHITECTURES[architecture]()
-        torch.manual_seed(7)
-        config.initializer_range = 0.2  # wide enough that texts differ by more than rounding
-        kind(config).eval().save_pretrained(folder)
-        specials = {name: text for name, text in _named_specials(tokenizer).items()}
-        transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **specials).save_pretrained(folder)
-        return folder
+    def make(architecture: str, name: str = "tiny", **changes: Any) -> Path:
+        return save_tiny(architecture, tmp_path / "models" / name, **changes)
 
     return make
 
 
-def _named_specials(tokenizer: Tokenizer) -> dict[str, str]:
-    vocabulary = tokenizer.get_vocab()
-    if "[PAD]" in vocabulary:
-        return {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
-    return {"pad_token": "<pad>", "unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>"}
+@pytest.fixture(scope="session")
+def cli() -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """Run the real program; wheels come from the folder SWERVE_TEST_WHEELS where it is set, else from the index."""
+
+    def run(*arguments: str | Path, **variables: str) -> "subprocess.CompletedProcess[str]":
+        environment = {**os.environ, **variables}
+        if wheels := os.environ.get("SWERVE_TEST_WHEELS"):
+            environment |= {"PIP_FIND_LINKS": wheels, "PIP_NO_INDEX": "1"}
+        command = [sys.executable, "-m", "onnx_export", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, env=environment, timeout=300)
+
+    return run
