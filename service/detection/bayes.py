@@ -9,9 +9,10 @@ tempered by beta, for behaviours are not independent, and mixed with a small eps
 decide. Adams & MacKay (2007), "Bayesian Online Changepoint Detection", give the recursion over run lengths: each is
 reweighted by its predictive, and with hazard h a new run is born, whose first behaviour the background predicts.
 
-The statistic is the log-odds that the run began within the last R behaviours against none in that time. Taken over all
-time it would lose users who drift slowly. Raising the threshold on it lowers the false-alarm rate and lengthens the
-detection delay by about (threshold step) / (log-ratio a behaviour).
+The statistic is the log-odds that the run began within the last R behaviours against before. Taken over all time it
+would lose users who drift slowly. Once a change is declared, runs that began up to then are that change's, however
+uncertain its beginning: only a later beginning is a new change. Raising the threshold lowers the false-alarm rate and
+lengthens the detection delay by about (threshold step) / (log-ratio a behaviour).
 
 What bounds the state: the predictive of every run length needs only the dot products of the new q with the last L
 assignments and their running sum; whatever is older is one vector of counts and one hypothesis, "the run began before".
@@ -61,6 +62,7 @@ class BayesState:
         log_run: (n,) float32, log posterior of the run having begun with behaviour 0, 1, ... (newest first).
         log_older: float, log posterior of the run having begun before the kept ones.
         age: int, behaviours of the regime so far.
+        since: int, behaviours since the regime was declared; for a user's first one, since its first behaviour.
     """
 
     topics: NDArray[np.uint16]
@@ -71,6 +73,7 @@ class BayesState:
     log_run: NDArray[np.float32]
     log_older: float
     age: int
+    since: int
 
 
 def empty(topics: int, nearest: int) -> BayesState:
@@ -84,6 +87,7 @@ def empty(topics: int, nearest: int) -> BayesState:
         log_run=np.empty(0, np.float32),
         log_older=-np.inf,
         age=0,
+        since=0,
     )
 
 
@@ -125,6 +129,7 @@ def step(
         shares=np.concatenate([shares[None], state.shares]),
         weights=np.concatenate([[weight], state.weights]).astype(np.float32),
         age=state.age + 1,
+        since=state.since + 1 if state.age else 0,
     )
     if len(log_run) > params.memory:
         prior_older = float(np.logaddexp(prior_older, log_run[-1]))
@@ -194,11 +199,11 @@ def predictive(
 def log_odds(params: BayesParams, state: BayesState) -> float:
     """Log-odds that the run began within the last R behaviours against before; -20 before there is a question.
 
-    While the regime is shorter than R: any later beginning against the regime's own.
+    Within R behaviours of the regime's declaration: any later beginning against up to then.
     """
-    if state.age < 2:
+    if not state.since:
         return -20.0
-    young = min(params.recent, state.age - 1)
+    young = min(params.recent, state.since)
     run = state.log_run.astype(np.float64)
     against = np.logaddexp(_logsumexp(run[young:]) if len(run) > young else -np.inf, state.log_older)
     return float(_logsumexp(run[:young]) - against)
@@ -206,7 +211,7 @@ def log_odds(params: BayesParams, state: BayesState) -> float:
 
 def most_probable_run(params: BayesParams, state: BayesState) -> int:
     """Length in behaviours of the most probable run among the recent ones, at least 1."""
-    young = min(params.recent, state.age - 1)
+    young = min(params.recent, state.since)
     return int(np.argmax(state.log_run[:young])) + 1
 
 
@@ -223,6 +228,7 @@ def restart(state: BayesState, behaviors: int) -> BayesState:
         log_run=(log_run - _logsumexp(log_run)).astype(np.float32),
         log_older=-np.inf,
         age=min(behaviors, len(state.weights)),
+        since=0,
     )
 
 

@@ -21,6 +21,7 @@ _HEADER = np.dtype(
         ("topics", "<u2"), ("nearest", "u1"), ("past", "u1"), ("has_reference", "?"), ("has_bayes", "?"),
         ("behaviors", "<i8"), ("older_weight", "<f8"), ("older_time", "<f8"), ("older_count", "<i8"),
         ("reference_time", "<f8"), ("older_total", "<f8"), ("log_older", "<f8"), ("age", "<i8"),
+        ("since", "<i8"),
     ]
 )  # fmt: skip
 _MAGIC = b"SWRV"
@@ -39,7 +40,7 @@ def encode(state: State) -> bytes:
     if b is not None:
         scalars |= {
             "assignments": len(b.weights), "topics": len(b.older), "nearest": b.topics.shape[1],
-            "older_total": b.older_total, "log_older": b.log_older, "age": b.age,
+            "older_total": b.older_total, "log_older": b.log_older, "age": b.age, "since": b.since,
         }  # fmt: skip
     for name, value in scalars.items():
         header[name] = value
@@ -132,5 +133,6 @@ def _assemble(header: Any, values: dict[str, NDArray[Any]]) -> State:  # noqa: A
         log_run=values["log_run"],
         log_older=float(header["log_older"]),
         age=int(header["age"]),
+        since=int(header["since"]),
     )
     return replace(state, bayes=regime)

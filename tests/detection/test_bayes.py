@@ -186,3 +186,15 @@ def test_z_is_that_of_the_new_regime_once_a_change_is_declared(params: Params, d
     assert found.change is not None
     new = np.mean([o.vector for o in observations[found.change.began : found.position + 1]], axis=0)
     assert found.z @ new / np.linalg.norm(found.z) / np.linalg.norm(new) > 0.99
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_one_alarm_where_the_beginning_is_uncertain(seed: int, params: Params, draw: Draw) -> None:
+    """A few behaviours that fit neither the old interest nor the new one, then new ones only.
+
+    The change may have begun at any of them, and no single beginning outweighs all the others.
+    """
+    old, odd, new = draw([1, 2, 3], 60, seed), draw(range(15, 40), 4, seed + 50), draw([10, 11], 40, seed + 100)
+    observations = [*old, *later(odd, 60), *later(new, 64)]
+    _, results = fold(params, params.empty(), observations, Rule("bayes", 0.5))
+    assert len([r for r in results if r.change]) == 1
