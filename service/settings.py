@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
 from service.database.engine import normalize_url
+from service.wire import MAX_BEHAVIORS
 
 PREFIX = "SWERVE_"
 MIN_SECRET_CHARACTERS = 16
@@ -66,9 +67,6 @@ class Settings(BaseSettings):
         "first start and kept in the data folder.",
     )
     max_body_bytes: PositiveInt = Field(default=32 * 2**20, description="Largest request body.")
-    max_text_characters: PositiveInt = Field(default=8192, description="Longest text of a behaviour.")
-    max_behaviors: PositiveInt = Field(default=1000, description="Behaviours of one user in one request at most.")
-    max_batch_users: PositiveInt = Field(default=1000, description="Users in one `POST /detect/batch` at most.")
     encoder_capacity_texts: PositiveInt = Field(default=4096, description="Texts admitted to the encoder at a time.")
     encoder_cache_texts: int = Field(default=50_000, ge=0, description="Texts whose vectors are kept in memory.")
     force_cpu: bool = Field(default=False, description="Encode on the CPU even where a GPU is usable.")
@@ -111,10 +109,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_room(self) -> Self:
-        if self.encoder_capacity_texts < self.max_behaviors:
-            raise ValueError(
-                f"{PREFIX}ENCODER_CAPACITY_TEXTS must be at least {PREFIX}MAX_BEHAVIORS: the largest request must fit"
-            )
+        if self.encoder_capacity_texts < MAX_BEHAVIORS:
+            raise ValueError(f"{PREFIX}ENCODER_CAPACITY_TEXTS must be at least {MAX_BEHAVIORS}: a request must fit")
         return self
 
 

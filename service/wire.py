@@ -14,6 +14,12 @@ DEFAULT_DOMAIN = "default"
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 
+MAX_BEHAVIORS = 1000
+"""Behaviours of one user, or texts, in one request."""
+MAX_TEXT_CHARACTERS = 8192
+MAX_BATCH = 1000
+"""Users in one batch."""
+
 VectorFormat = Literal["float", "base64"]
 
 

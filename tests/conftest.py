@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,6 +60,13 @@ def clean_environment() -> dict[str, str]:
 
 
 @contextmanager
+def data_folder() -> Iterator[Path]:
+    """A folder outside pytest's own, which a second run of pytest would close to the embedded Postgres's user."""
+    with tempfile.TemporaryDirectory(prefix="swerve-test-") as folder:
+        yield Path(folder)
+
+
+@contextmanager
 def serving(folder: Path, model_dir: Path) -> Iterator[Serve]:
     """Starts servers on the folder's data, and stops what is left of them."""
     started: list[Server] = []
@@ -87,16 +95,16 @@ def model_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory, model_dir: Path) -> Iterator[Server]:
+def server(model_dir: Path) -> Iterator[Server]:
     """One service for all tests that do not stop it; each uses users of its own."""
-    with serving(tmp_path_factory.mktemp("service"), model_dir) as start:
+    with data_folder() as folder, serving(folder, model_dir) as start:
         yield start()
 
 
 @pytest.fixture
-def serve(tmp_path: Path, model_dir: Path) -> Iterator[Serve]:
+def serve(model_dir: Path) -> Iterator[Serve]:
     """`serve(data="data", **settings)`: services for one test, which may stop them as it likes."""
-    with serving(tmp_path, model_dir) as start:
+    with data_folder() as folder, serving(folder, model_dir) as start:
         yield start
 
 

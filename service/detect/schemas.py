@@ -7,11 +7,20 @@ from pydantic import BaseModel, Field, StringConstraints, ValidatorFunctionWrapH
 
 from service.problems import ProblemDetails
 from service.snapshots.schemas import Change, Detector, Interest, Scores, Status, TopicDifference
-from service.wire import DEFAULT_DOMAIN, Domain, EventId, StrictModel, Time, UserId, VectorFormat, WireVector
+from service.wire import (
+    DEFAULT_DOMAIN,
+    MAX_BATCH,
+    MAX_BEHAVIORS,
+    MAX_TEXT_CHARACTERS,
+    Domain,
+    EventId,
+    StrictModel,
+    Time,
+    UserId,
+    VectorFormat,
+    WireVector,
+)
 
-MAX_BEHAVIORS = 1000
-MAX_TEXT_CHARACTERS = 8192
-MAX_BATCH = 1000
 MAX_WEIGHT = 10.0
 
 Name = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,256}$")]

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, StringConstraints
 
-from service.detect.schemas import MAX_BEHAVIORS, MAX_TEXT_CHARACTERS, ModelRef
-from service.wire import StrictModel, VectorFormat, WireVector
+from service.detect.schemas import ModelRef
+from service.wire import MAX_BEHAVIORS, MAX_TEXT_CHARACTERS, StrictModel, VectorFormat, WireVector
 
 Text = Annotated[str, StringConstraints(max_length=MAX_TEXT_CHARACTERS, pattern=r"\S")]
 

@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.detection import codec
-from service.detection.detector import MIN_HISTORY, Observation, Params, Result, Rule, RuleName, State, fold, mark, step
-from service.detection.state import MAX_BYTES, StateError, layout
+from service.detection.detector import MIN_HISTORY, Observation, Params, Result, Rule, RuleName, fold, mark, step
+from service.detection.state import MAX_BYTES, State, StateError, layout
 
 from .conftest import Draw, later
 

@@ -86,7 +86,7 @@ def test_version(tmp_path: Path) -> None:
 
 def test_openapi_goes_to_a_file_or_to_standard_output(tmp_path: Path) -> None:
     # What the document says must not depend on who writes it.
-    shown = swerve("openapi", cwd=tmp_path, SWERVE_MAX_BEHAVIORS="7")
+    shown = swerve("openapi", cwd=tmp_path, SWERVE_MAX_BODY_BYTES="7")
     assert swerve("openapi", "--out", "api.json", cwd=tmp_path).returncode == 0
     written = (tmp_path / "api.json").read_text()
     assert shown.stdout == written

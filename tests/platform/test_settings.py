@@ -10,7 +10,7 @@ from service.settings import DEFAULT_BEHAVIOR_WEIGHTS, SettingsError, load_setti
         ("SWERVE_PORT", "65536", "SWERVE_PORT: "),
         ("SWERVE_WINDOW_THRESHOLD", "nan", "SWERVE_WINDOW_THRESHOLD: "),
         ("SWERVE_HALF_LIFE_DAYS", "0", "SWERVE_HALF_LIFE_DAYS: "),
-        ("SWERVE_MAX_BEHAVIORS", "5000", "SWERVE_ENCODER_CAPACITY_TEXTS must be at least SWERVE_MAX_BEHAVIORS"),
+        ("SWERVE_ENCODER_CAPACITY_TEXTS", "500", "SWERVE_ENCODER_CAPACITY_TEXTS must be at least 1000"),
         ("SWERVE_BEHAVIOR_WEIGHTS", "{broken", "SWERVE_BEHAVIOR_WEIGHTS: must be JSON"),
         ("SWERVE_BEHAVIOR_WEIGHTS", '{"view": -1}', "SWERVE_BEHAVIOR_WEIGHTS[view]: "),
         ("SWERVE_USER_KEY_SECRET", "tooshort", "SWERVE_USER_KEY_SECRET: must have at least 16"),
