@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Resolves pyproject.toml into the lock files. Needs uv (pip install uv). Run it after changing a dependency.
 #   runtime.txt      what the service needs, with hashes: in the image, and under everything else
+#   gpu.txt          the same with CUDA and cuDNN
 #   build.txt        what builds the packages of this project
 #   export.txt       what onnx_export needs besides
 #   development.txt  everything that make uses, in one and the same set of versions
@@ -14,4 +15,5 @@ mapfile -t cuda < <(printf -- '--no-emit-package=%s\n' cuda-bindings cuda-pathfi
 "${compile[@]}" "$@" --extra export --extra demo --extra profile --extra dev "${cuda[@]}" --output-file requirements/development.txt
 "${compile[@]}" --constraint requirements/development.txt --extra export "${cuda[@]}" --output-file requirements/export.txt
 "${compile[@]}" --constraint requirements/development.txt --generate-hashes --output-file requirements/runtime.txt
+"${compile[@]}" --constraint requirements/runtime.txt --extra gpu --generate-hashes --output-file requirements/gpu.txt
 grep '^setuptools==' requirements/development.txt > requirements/build.txt

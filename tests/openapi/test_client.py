@@ -99,7 +99,7 @@ def test_system(client: Client) -> None:
 def test_a_bad_request_is_a_problem_with_its_field(client: Client, user: str) -> None:
     answer = detect.sync(client=client, body=DetectRequest(user_id=user, behaviors=behaviors([""])))
     assert isinstance(answer, ProblemDetails)
-    assert answer.errors is not None
+    assert isinstance(answer.errors, list)
     assert [error.field for error in answer.errors] == ["behaviors[0].text"]
 
 

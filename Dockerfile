@@ -1,0 +1,51 @@
+# syntax=docker/dockerfile:1
+# Two images from one file: `docker build --target cpu .` and `docker build --target gpu .`
+# The steps are the very ones that make runs, with the same lock files.
+
+FROM python:3.11-slim AS runtime-packages
+WORKDIR /app
+RUN python -m venv .venv
+COPY requirements/runtime.txt requirements/build.txt requirements/
+RUN .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir --require-hashes --requirement requirements/runtime.txt
+RUN .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir --requirement requirements/build.txt
+
+# The service, without torch and transformers.
+FROM runtime-packages AS service
+COPY pyproject.toml README.md ./
+COPY service service
+COPY onnx_export onnx_export
+COPY migrations migrations
+RUN .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir --no-deps --no-build-isolation .
+
+# The model, exported with torch and transformers, which stay behind in this stage.
+FROM service AS export
+COPY requirements/export.txt requirements/
+RUN .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir --requirement requirements/export.txt
+RUN .venv/bin/python -m onnx_export --if-missing --out models/default
+
+# CUDA and cuDNN as Python packages, in the versions that this ONNX Runtime was built for and with hashes: a base image
+# with CUDA in it would have to be kept in step by hand.
+FROM service AS service-gpu
+COPY requirements/gpu.txt requirements/
+RUN .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir --require-hashes --requirement requirements/gpu.txt
+
+FROM python:3.11-slim AS base
+# Not root: the embedded Postgres refuses to run as root and would open the folders above its data for another user.
+RUN useradd --uid 10001 --create-home swerve && mkdir --parents /app/data && chown swerve /app /app/data
+WORKDIR /app
+COPY --from=export /app/models/default models/default
+ENV PATH=/app/.venv/bin:$PATH SWERVE_HOST=0.0.0.0 SWERVE_PORT=8000 SWERVE_DATA_DIR=/app/data SWERVE_MODEL_DIR=/app/models/default
+EXPOSE 8000
+VOLUME /app/data
+USER swerve
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]
+# The exec form, so that SIGTERM reaches the service, which then drains.
+CMD ["swerve", "serve"]
+
+FROM base AS gpu
+COPY --from=service-gpu /app/.venv .venv
+
+FROM base AS cpu
+COPY --from=service /app/.venv .venv
+ENV SWERVE_FORCE_CPU=true
