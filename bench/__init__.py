@@ -1,0 +1,1 @@
+"""Benchmarks and demonstrations on real data; no part of the service."""

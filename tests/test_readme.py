@@ -1,0 +1,75 @@
+"""The README's commands, run as they stand there, give what it prints; the Chinese one has the same."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.settings import Settings
+from tests.conftest import ROOT, Serve
+
+ADDRESS = "http://127.0.0.1:8000"
+
+
+def blocks(name: str = "README.md") -> list[tuple[str, str]]:
+    """Language and text of each block of code, in order."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    return re.findall(r"```(\w+)\n(.*?)```", text, re.DOTALL)
+
+
+def contains(whole: Any, part: Any) -> bool:
+    """Whether everything in `part` is in `whole`, figures to four digits."""
+    if isinstance(part, dict):
+        return isinstance(whole, dict) and all(key in whole and contains(whole[key], part[key]) for key in part)
+    if isinstance(part, list):
+        return len(whole) == len(part) and all(map(contains, whole, part))
+    if isinstance(part, float):
+        return bool(whole == pytest.approx(part, rel=1e-4))
+    return bool(whole == part)
+
+
+def test_its_examples_give_what_it_prints(serve: Serve) -> None:
+    url = serve().url
+    said = blocks()
+    printed = 0
+    for n, (language, text) in enumerate(said):
+        if language == "sh" and text.startswith("curl"):
+            command = shlex.split(text.replace(ADDRESS, url))
+            answer = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+            if said[n + 1][0] == "json":
+                assert contains(json.loads(answer), json.loads(said[n + 1][1])), answer
+                printed += 1
+            else:
+                (change,) = json.loads(answer)["items"]
+                assert change["change"]["first_event_id"] == "e31"
+        if language == "python":
+            assert text == (ROOT / "examples" / "client.py").read_text(encoding="utf-8")
+            command = [sys.executable, "-c", text.replace(ADDRESS, url)]
+            answer = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+            assert said[n + 1] == ("text", answer)
+            printed += 1
+    assert printed == 3
+
+
+def test_the_chinese_one_has_the_same_code() -> None:
+    assert blocks("README.zh-CN.md") == blocks()
+
+
+@pytest.mark.parametrize(
+    "name", ["README.md", "README.zh-CN.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+)
+def test_its_links_lead_somewhere(name: str) -> None:
+    page = ROOT / name
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
+        assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+def test_its_settings_exist() -> None:
+    known = {f"SWERVE_{field.upper()}" for field in Settings.model_fields}
+    for name in ("README.md", "README.zh-CN.md"):
+        assert set(re.findall(r"SWERVE_[A-Z_]+", Path(ROOT / name).read_text(encoding="utf-8"))) <= known
