@@ -2,14 +2,18 @@
 # Two images from one file: `docker build --target cpu .` and `docker build --target gpu .`
 # The steps are the very ones that make runs, with the same lock files.
 
-FROM python:3.11-slim AS runtime-packages
+FROM python:3.11-slim AS python
 WORKDIR /app
+# ONNX Runtime reports to its maker unless told otherwise before it is imported.
+ENV ORT_DISABLE_TELEMETRY=1
+
+# What the service needs: no torch, no transformers.
+FROM python AS runtime-packages
 RUN python -m venv .venv
 COPY requirements/runtime.txt requirements/build.txt requirements/
 RUN .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir --require-hashes --requirement requirements/runtime.txt
 RUN .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir --requirement requirements/build.txt
 
-# The service, without torch and transformers.
 FROM runtime-packages AS service
 COPY pyproject.toml README.md ./
 COPY service service
@@ -29,21 +33,24 @@ FROM service AS service-gpu
 COPY requirements/gpu.txt requirements/
 RUN .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir --require-hashes --requirement requirements/gpu.txt
 
-FROM python:3.11-slim AS base
+FROM python AS base
 # Not root: the embedded Postgres refuses to run as root and would open the folders above its data for another user.
-RUN useradd --uid 10001 --create-home swerve && mkdir --parents /app/data && chown swerve /app /app/data
-WORKDIR /app
+RUN useradd --uid 10001 --create-home swerve && mkdir data && chown swerve data
 COPY --from=export /app/models/default models/default
 ENV PATH=/app/.venv/bin:$PATH SWERVE_HOST=0.0.0.0 SWERVE_PORT=8000 SWERVE_DATA_DIR=/app/data SWERVE_MODEL_DIR=/app/models/default
 EXPOSE 8000
 VOLUME /app/data
-USER swerve
+# By number, so that an orchestrator can see without the image's list of users that it is not root.
+USER 10001
+# Without urllib, which would ask a proxy set in the environment.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
-  CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8000/readyz', timeout=4)"]
-# The exec form, so that SIGTERM reaches the service, which then drains.
+  CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['SWERVE_PORT']), timeout=4); c.request('GET', '/readyz'); sys.exit(c.getresponse().status != 200)"]
+# The exec form, so that SIGTERM reaches the service, which then drains: give it 45 s, `docker stop --timeout 45`.
 CMD ["swerve", "serve"]
 
 FROM base AS gpu
+# Has the container refused, with the reason, where the driver is too old for these libraries.
+ENV NVIDIA_REQUIRE_CUDA=cuda>=13.0
 COPY --from=service-gpu /app/.venv .venv
 
 FROM base AS cpu
