@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 MODEL := models/default
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
+# ONNX Runtime reports to its maker unless told otherwise.
+export ORT_DISABLE_TELEMETRY := 1
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: run test check demo openapi profile lock format clean
@@ -22,7 +24,7 @@ check: $(VENV)/development.stamp
 
 # One household's year of shopping through the running service, and a picture of it.
 demo: $(VENV)/development.stamp model
-	python -m bench.demo --out demo.png
+	python -m bench.household --out demo.png
 
 # The document that is served, and the client made from it.
 openapi: $(VENV)/development.stamp

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from bench.demo.words import describe
+from bench.household.words import describe
 
-NO_PRODUCT = ("COUPON", "CNTRL/STORE SUP", "MISCELLANEOUS")
-"""Departments whose lines name no product."""
-UNTOLD = "COUPON/MISC ITEMS"
-"""A category that holds fuel and little else; it tells nothing of the product."""
+NO_PRODUCT = frozenset({"COUPON", "CNTRL/STORE SUP", "MISCELLANEOUS"})
+"""Departments whose lines name no product, fuel apart."""
+FUEL = "GASOLINE"
+NO_CATEGORY = "COUPON/MISC ITEMS"
+"""A category that holds fuel and little else: it tells nothing of the product."""
 CHOICES = 5
 
 
@@ -27,17 +28,13 @@ class Line:
 
     Attributes:
         event_id: basket and product; unique.
-        product_id: of the product.
-        text: what it is, in words.
-        category: of the product, as the till has it.
-        department: where in the shop it stands, in words.
+        text: what the product is, in words.
+        category: of the product, in words.
     """
 
     event_id: str
-    product_id: str
     text: str
     category: str
-    department: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,27 +85,22 @@ def household(number: int, transactions: Any, products: Any) -> list[Basket]:  #
         products[["product_id", "department", "product_category", "product_type"]], on="product_id", how="left"
     )
     rows = told.drop_duplicates(["basket_id", "product_id"]).sort_values(columns, kind="stable")
-    return _baskets(rows.astype(object).where(rows.notna(), "").itertuples(index=False, name=None))
+    baskets = _baskets(rows.astype(object).where(rows.notna(), "").itertuples(index=False, name=None))
+    if not baskets:
+        raise DataError(f"household {number} bought nothing that has a name: try another --household")
+    return baskets
 
 
 def _baskets(rows: Iterable[tuple[Any, ...]]) -> list[Basket]:
     """Baskets of rows (time, basket, product, department, category, kind) that are in order."""
     baskets: dict[tuple[datetime, int], list[Line]] = {}
     for time, basket_id, product_id, department, category, kind in rows:
-        text = describe("" if category == UNTOLD else category, kind)
-        if not text or department in NO_PRODUCT and category != UNTOLD:
+        if not kind.startswith(FUEL) and (category == NO_CATEGORY or department in NO_PRODUCT):
             continue
-        line = Line(
-            event_id=f"{basket_id}-{product_id}",
-            product_id=str(product_id),
-            text=text,
-            category=category or kind,
-            department=AISLES.get(department, "other"),
-        )
+        known = "" if category == NO_CATEGORY else category
+        text = describe(known, kind)
+        if not text:
+            continue
+        line = Line(f"{basket_id}-{product_id}", text, describe(known, "") or text)
         baskets.setdefault((time.to_pydatetime().replace(tzinfo=UTC), basket_id), []).append(line)
     return [Basket(occurred_at, tuple(lines)) for (occurred_at, _), lines in baskets.items()]
-
-
-AISLES = {
-    "GROCERY": "grocery",
-}

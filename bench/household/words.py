@@ -3,25 +3,22 @@
 >>> describe("FRZN JCE CONC/DRNKS", "FRZN OJ&OJ CONC/DRNKS")
 'frozen orange juice concentrate drinks'
 >>> describe("SOFT DRINKS", "SFT DRNK 2 LITER BTL CARB INCL")
-'soft drink 2 liter bottle carbonated'
+'soft drink liter bottle carbonated'
 """
 
 import re
 
 SPELLED_OUT = {
-    "addtvs": "additives",
-    "appetzr": "appetizer",
     "beeralemalt": "beer ale malt",
-    "bf": "beef",
     "bg": "bags",
     "bkd": "baked",
-    "bkfst": "breakfast",
     "bn": "bean",
     "br": "bread",
     "brd": "bread",
     "brkfst": "breakfast",
     "btl": "bottle",
     "btr": "butter",
+    "car": "carbonated",
     "carb": "carbonated",
     "catfd": "cat food",
     "catsup": "ketchup",
@@ -63,7 +60,6 @@ SPELLED_OUT = {
     "frz": "frozen",
     "frzn": "frozen",
     "gds": "goods",
-    "gr": "ground",
     "grnd": "ground",
     "handke": "handkerchiefs",
     "hbc": "health and beauty care",
@@ -71,10 +67,7 @@ SPELLED_OUT = {
     "iqf": "frozen",
     "isotonic": "sports",
     "jce": "juice",
-    "lif": "life",
-    "loz": "lozenges",
     "lozng": "lozenges",
-    "ltr": "liter",
     "may": "mayonnaise",
     "memorablilia": "memorabilia",
     "mixs": "mixes",
@@ -85,17 +78,14 @@ SPELLED_OUT = {
     "mx": "mix",
     "mxs": "mixes",
     "oj": "orange juice",
-    "ov": "oven",
     "pk": "pack",
     "pkg": "packaged",
     "pkgd": "packaged",
     "pickld": "pickled",
     "pkld": "pickled",
-    "plsblts": "pleasures",
     "plstc": "plastic",
     "pnch": "punch",
     "pnt": "peanut",
-    "potao": "potato",
     "prem": "premium",
     "prep": "prepared",
     "preportnd": "portioned",
@@ -107,26 +97,23 @@ SPELLED_OUT = {
     "rts": "ready to serve",
     "sald": "salad",
     "sandwic": "sandwich",
-    "sauc": "sauce",
     "saucessalsapicantee": "sauces salsa picante",
     "saus": "sausage",
     "sft": "soft",
     "sgl": "single",
     "sherbts": "sherbets",
     "shlfsh": "shellfish",
-    "snacksnack": "snack",
     "sndwch": "sandwich",
     "sngl": "single",
     "snks": "snacks",
     "specilaty": "specialty",
-    "splmnt": "supplement",
     "sply": "supply",
     "sprd": "spread",
     "srv": "serve",
     "stk": "stick",
-    "sup": "supplies",
     "suppplies": "supplies",
     "sv": "serve",
+    "sup": "super",
     "sw": "sweet",
     "sweetners": "sweeteners",
     "syrp": "syrup",
@@ -145,8 +132,47 @@ SPELLED_OUT = {
 """Abbreviations and misspellings of the till that occur often."""
 
 SAYS_NOTHING = frozenset(
-    "a all and any avail by coupon ea etc ex excl excp except for fs gms grp incl including inst instore items iws "
-    "misc miscellaneous not oth other others oz pc rw size ss the types under w with x".split()
+    [
+        "a",
+        "all",
+        "and",
+        "by",
+        "coupon",
+        "etc",
+        "ex",
+        "excp",
+        "except",
+        "for",
+        "fs",
+        "gol",
+        "gr",
+        "in",
+        "incl",
+        "including",
+        "instore",
+        "items",
+        "iws",
+        "lif",
+        "misc",
+        "miscellaneous",
+        "not",
+        "oth",
+        "other",
+        "others",
+        "otyher",
+        "ov",
+        "pc",
+        "rw",
+        "size",
+        "ss",
+        "store",
+        "the",
+        "trans",
+        "types",
+        "under",
+        "w",
+        "with",
+    ]
 )
 """Words of the till's bookkeeping."""
 
@@ -162,9 +188,9 @@ def describe(category: str, kind: str) -> str:
         "pizza premium frozen"; empty where neither says anything.
     """
     words: dict[str, None] = {}
-    for token in re.findall(r"[a-z]+(?:'[a-z]+)?|\d+%?", f"{kind} {category}".lower()):
+    for token in re.findall(r"[a-z]+(?:'[a-z]+)?", f"{kind} {category}".lower()):
         for word in SPELLED_OUT.get(token, token).split():
-            if word in SAYS_NOTHING or (len(word) == 1 and not word.isdigit()):
+            if word in SAYS_NOTHING or len(word) == 1:
                 continue
             if _stem(word) not in {_stem(known) for known in words}:
                 words[word] = None
