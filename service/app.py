@@ -19,6 +19,7 @@ from service.database.embedded import embedded_postgres
 from service.database.engine import make_engine
 from service.database.sessions import read_sessions, write_sessions
 from service.detection.profile import Profile
+from service.detection.state import StateError, layout
 from service.encoder import OnnxEncoder
 from service.encoder.contract import Encoder
 from service.identity import check_secret, load_secret
@@ -93,6 +94,7 @@ async def open_resources(
             load = partial(_load_encoder, settings)
             encoder = await stack.enter_async_context(opened_in_thread(load, OnnxEncoder.close))
         profile = await asyncio.to_thread(_load_profile, settings.profile, encoder.info.space)
+        _check_state_fits(encoder.info.dim, profile)
         if not await encoder.canary():
             raise StartError(
                 f"the model {encoder.info.id} does not encode as it did when it was exported; export it again with "
@@ -147,3 +149,15 @@ def _load_profile(path: Path | None, space: str) -> Profile | None:
         return load_profile(DEFAULT_PROFILE, space=space)
     except ProfileMismatchError:
         return None  # another model than the shipped profile's: `bayes` is uncalibrated, and every answer says so
+
+
+def _check_state_fits(dim: int, profile: Profile | None) -> None:
+    """Refuse at start what would fail at the first request.
+
+    Raises:
+        StartError: the model's vectors are too long for a user's state.
+    """
+    try:
+        layout(dim, profile.topics if profile else 0, profile.nearest if profile else 0)
+    except StateError as error:
+        raise StartError(f"this model cannot be served: {error}") from error

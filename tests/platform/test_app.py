@@ -134,6 +134,7 @@ async def test_a_start_that_cannot_succeed_fails(settings: Settings, encoder: Fa
         ({"migrate_on_start": False}, FakeEncoder(dim=8), StartError),
         ({"model_dir": tmp_path / "missing"}, None, ModelFolderError),
         ({"profile": tmp_path / "missing"}, FakeEncoder(dim=8), ProfileError),
+        ({"profile": None}, FakeEncoder(dim=4096), StartError),  # its vectors are too long for a user's state
         ({}, FakeEncoder(dim=16), ProfileError),  # asked for by name, so its misfit is an error
         ({"database_url": "postgresql://u@127.0.0.1:1/d"}, FakeEncoder(dim=8), DatabaseAwayError),
     ]
