@@ -40,7 +40,7 @@ def draw(title: str, snapshots: Sequence[Snapshot], changes: Sequence[Declared],
     figure = Figure(figsize=(16, 11.5), dpi=100, layout="constrained")
     interest, odds, bought = figure.subplots(3, 1, sharex=True, height_ratios=[3, 2, 3])
     figure.suptitle(title, fontsize=14, fontweight="bold", x=0.01, ha="left")
-    _draw_topics(interest, snapshots)
+    _draw_topics(interest, snapshots, changes)
     _draw_log_odds(odds, snapshots, changes)
     _draw_purchases(bought, baskets)
     for number, change in enumerate(changes, 1):
@@ -64,13 +64,16 @@ def save(figure: Figure, out: Path) -> None:
     figure.savefig(out)
 
 
-def _draw_topics(axes: Axes, snapshots: Sequence[Snapshot]) -> None:
-    """Shares of the topics that lead most, stacked."""
+def _draw_topics(axes: Axes, snapshots: Sequence[Snapshot], changes: Sequence[Declared]) -> None:
+    """Shares of the topics that lead most, stacked; what a change gained most is always among them."""
     weights: defaultdict[str, float] = defaultdict(float)
     for snapshot in snapshots:
         for topic in snapshot.topics:
             weights[topic.label] += topic.share
-    names = sorted(weights, key=lambda name: -weights[name])[:TOPICS]
+    gained = [topic.label for change in changes for topic in told_topics(change.answer.topics, "gained")[:1]]
+    often = sorted(weights, key=lambda name: -weights[name])
+    chosen = set(list(dict.fromkeys([*gained, *often]))[:TOPICS])
+    names = [name for name in often if name in chosen]
     times = [day(snapshot.as_of) for snapshot in snapshots]
     shares = np.array(
         [[sum((t.share for t in snapshot.topics if t.label == name), 0.0) for snapshot in snapshots] for name in names]
