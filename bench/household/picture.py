@@ -1,148 +1,146 @@
-"""A user's interest over time as one picture: what it is made of, how sure a change is, what was really bought."""
+"""A household's year as one picture: what the interest was made of, when it changed and why, and the purchases."""
 
-import textwrap
-from collections import Counter, defaultdict
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
-from typing import Literal
 
-import matplotlib as mpl
-import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.dates import ConciseDateFormatter, MonthLocator, date2num
+from matplotlib.dates import ConciseDateFormatter, MonthLocator
 from matplotlib.figure import Figure
-from swerve_client.models import Snapshot, TopicDifference, Topics
-from swerve_client.types import Unset
 
-from bench.household.data import Basket
-from bench.household.replay import Declared
+from bench.household import cards, panels
+from bench.household.replay import Year
+from bench.household.route import route
+from bench.household.style import INK, LEADER, MUTED, NUMBER, place
 
-TOPICS = 9
-CATEGORIES = 12
-WEEKS = 53
-LEGEND_CHARACTERS = 210
-COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#666666", "#8C564B"]
-"""Okabe & Ito's, which the colour-blind can tell apart, and two more."""
-ALARM = "#B00020"
-
-
-def draw(title: str, snapshots: Sequence[Snapshot], changes: Sequence[Declared], baskets: Sequence[Basket]) -> Figure:
-    """Three panels over one axis of time.
-
-    Args:
-        title: of the whole picture.
-        snapshots: the user's history, oldest first; at least one.
-        changes: as they were declared, oldest first.
-        baskets: what was bought.
-    """
-    mpl.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
-    figure = Figure(figsize=(16, 11.5), dpi=100, layout="constrained")
-    interest, odds, bought = figure.subplots(3, 1, sharex=True, height_ratios=[3, 2, 3])
-    figure.suptitle(title, fontsize=14, fontweight="bold", x=0.01, ha="left")
-    _draw_topics(interest, snapshots, changes)
-    _draw_log_odds(odds, snapshots, changes)
-    _draw_purchases(bought, baskets)
-    for number, change in enumerate(changes, 1):
-        when = change.answer.change.changed_at
-        if isinstance(when, datetime):
-            for panel in (interest, odds, bought):
-                panel.axvline(day(when), color=ALARM, linewidth=1.2, linestyle=(0, (4, 3)))
-            interest.annotate(
-                str(number), (day(when), 1.0), xycoords=("data", "axes fraction"), ha="center", va="bottom",
-                color="white", fontweight="bold", bbox={"boxstyle": "circle", "color": ALARM},
-            )  # fmt: skip
-    interest.margins(x=0.01)
-    bought.xaxis.set_major_locator(MonthLocator())
-    bought.xaxis.set_major_formatter(ConciseDateFormatter(MonthLocator()))
-    figure.supxlabel(_legend(changes), fontsize=9.5, x=0.01, ha="left", linespacing=1.5)
-    return figure
+WIDTH, DOTS_PER_INCH = 16.0, 100
+PANELS_HEIGHT, HEAD_HEIGHT, FOOT_HEIGHT = 9.2, 1.65, 0.85
+"""In inches: of the three panels, of what is above them, and of what is between them and the cards."""
+LEFT, RIGHT, MAP_LEFT, MAP_RIGHT = 0.165, 0.735, 0.765, 0.985
+LEGIBLE = 0.022
+"""Least distance of two numbers above the panels, as a share of the panels' width."""
+ABOVE = 1.075
+"""Height of the numbers, in heights of the first panel."""
+LONG_DAYS = 45
+"""From here on the axis of time has months."""
 
 
 def save(figure: Figure, out: Path) -> None:
-    """Write the picture as a PNG."""
-    figure.savefig(out)
+    """Write the picture as PNG, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    unfinished = out.with_name(f".{out.name}.unfinished")
+    try:
+        figure.savefig(unfinished, format="png", dpi=DOTS_PER_INCH)
+        unfinished.replace(out)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
-def _draw_topics(axes: Axes, snapshots: Sequence[Snapshot], changes: Sequence[Declared]) -> None:
-    """Shares of the topics that lead most, stacked; what a change gained most is always among them."""
-    weights: defaultdict[str, float] = defaultdict(float)
-    for snapshot in snapshots:
-        for topic in snapshot.topics:
-            weights[topic.label] += topic.share
-    gained = [topic.label for change in changes for topic in told_topics(change.answer.topics, "gained")[:1]]
-    often = sorted(weights, key=lambda name: -weights[name])
-    chosen = set(list(dict.fromkeys([*gained, *often]))[:TOPICS])
-    names = [name for name in often if name in chosen]
-    times = [day(snapshot.as_of) for snapshot in snapshots]
-    shares = np.array(
-        [[sum((t.share for t in snapshot.topics if t.label == name), 0.0) for snapshot in snapshots] for name in names]
+def draw(year: Year) -> Figure:
+    """Three panels over one axis of time, the way of the interest vector beside them, and a card for each change.
+
+    Args:
+        year: with at least one point.
+
+    Raises:
+        ValueError: there is nothing to draw.
+    """
+    if not year.points:
+        raise ValueError("there is nothing to draw: no basket was replayed")
+    height = HEAD_HEIGHT + PANELS_HEIGHT + FOOT_HEIGHT + cards.height(year)
+    figure = Figure(figsize=(WIDTH, height), facecolor="white")
+    top, bottom = 1 - HEAD_HEIGHT / height, 1 - (HEAD_HEIGHT + PANELS_HEIGHT) / height
+    topics, odds, bought = figure.subplots(
+        3,
+        1,
+        sharex=True,
+        gridspec_kw={
+            "height_ratios": (3.1, 2.0, 3.6),
+            "hspace": 0.13,
+            "left": LEFT,
+            "right": RIGHT,
+            "top": top,
+            "bottom": bottom,
+        },
     )
-    axes.stackplot(times, shares, labels=names, colors=COLOURS, alpha=0.9, step="post")
-    axes.set_ylabel("share of the interest")
-    axes.set_title("Leading topics of the interest, as the service saw it", loc="left", pad=18)
-    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False, title="topic (its telling words)")
+    panels.topics(topics, year)
+    panels.log_odds(odds, year)
+    panels.purchases(bought, year)
+    route(figure.add_axes((MAP_LEFT, bottom, MAP_RIGHT - MAP_LEFT, odds.get_position().y1 - bottom)), year)
+    _share_time((topics, odds, bought), year)
+    _number(topics, year)
+    _headline(figure, height, year)
+    cards.lay(figure, cards.height(year), year)
+    return figure
 
 
-def _draw_log_odds(axes: Axes, snapshots: Sequence[Snapshot], changes: Sequence[Declared]) -> None:
-    """The statistic after each basket, its threshold, and where it was passed."""
-    rest = [s for s in snapshots if s.taken_for == "request" and not s.mutated and s.change.log_odds is not None]
-    axes.plot([day(s.as_of) for s in rest], [s.change.log_odds or 0.0 for s in rest], color="#333333", linewidth=1)
-    thresholds = [s.change.threshold for s in snapshots if s.change.threshold is not None]
-    if thresholds:
-        axes.axhline(thresholds[-1], color=ALARM, linewidth=1, label=f"threshold {thresholds[-1]:g}")
-    declared = [s for s in snapshots if s.taken_for == "change"]
-    axes.plot(
-        [day(s.as_of) for s in declared], [s.change.log_odds or 0.0 for s in declared],
-        linestyle="", marker="v", markersize=10, clip_on=False, color=ALARM, label=f"change declared ({len(changes)})",
-    )  # fmt: skip
-    axes.set_ylim(bottom=max(axes.get_ylim()[0], -12))
-    axes.set_ylabel("log-odds")
-    axes.set_title("Log-odds of a recent change (dashed lines: where the changes began)", loc="left")
-    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+def _share_time(stack: Sequence[Axes], year: Year) -> None:
+    """One axis of time, with a line through all panels at each change."""
+    first, last = year.points[0].at, year.points[-1].at
+    stack[0].set_xlim(place(first), max(place(last), place(first) + 1))
+    for axes in stack:
+        for alarm in year.alarms:
+            axes.axvline(place(alarm.declared_at), color=INK, linewidth=0.9, alpha=0.75, zorder=4)
+    if (last - first).days > LONG_DAYS:
+        locator = MonthLocator()
+        stack[-1].xaxis.set_major_locator(locator)
+        stack[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
+    stack[-1].set_xlabel(f"time of purchase, {first:%B %Y} to {last:%B %Y}")
 
 
-def _draw_purchases(axes: Axes, baskets: Sequence[Basket]) -> None:
-    """Products a week by category: what was really in the baskets."""
-    totals = Counter(line.category for basket in baskets for line in basket.lines)
-    names = [name for name, _ in totals.most_common(CATEGORIES)]
-    first, last = day(baskets[0].occurred_at), day(baskets[-1].occurred_at)
-    edges = np.linspace(first, max(last, first + 1) + 1e-6, WEEKS + 1)
-    counts = np.zeros((len(names), WEEKS))
-    for basket in baskets:
-        week = min(int((day(basket.occurred_at) - first) / (edges[1] - edges[0])), WEEKS - 1)
-        for line in basket.lines:
-            if line.category in names:
-                counts[names.index(line.category), week] += 1
-    mesh = axes.pcolormesh(edges, np.arange(len(names) + 1), counts, cmap="Blues")
-    axes.set_yticks(np.arange(len(names)) + 0.5, names)
-    axes.invert_yaxis()
-    axes.set_title(
-        f"What was really bought: the {len(names)} commonest categories of {len(totals)}, by week", loc="left"
+def _number(axes: Axes, year: Year) -> None:
+    """The changes' numbers above the first panel, moved apart where they would overlap."""
+    left, right = axes.get_xlim()
+    true = [(place(alarm.declared_at) - left) / (right - left) for alarm in year.alarms]
+    for number, (at, shown) in enumerate(zip(true, spread(true, LEGIBLE), strict=True), 1):
+        axes.annotate(
+            str(number),
+            (at, 1.0),
+            xytext=(shown, ABOVE),
+            xycoords="axes fraction",
+            arrowprops=LEADER,
+            annotation_clip=False,
+            **NUMBER,
+        )
+
+
+def spread(wanted: Sequence[float], apart: float) -> list[float]:
+    """Positions at least `apart` from each other, each crowded group centred where it was wanted.
+
+    Args:
+        wanted: in ascending order.
+        apart: least distance.
+
+    >>> spread([0.2, 0.5, 0.51], 0.1)
+    [0.2, 0.455, 0.555]
+    """
+    groups: list[list[float]] = []
+    for position in wanted:
+        groups.append([position])
+        while (
+            len(groups) > 1
+            and _middle(groups[-1]) - _middle(groups[-2]) < apart * (len(groups[-1]) + len(groups[-2])) / 2
+        ):
+            groups[-2:] = [groups[-2] + groups[-1]]
+    return [
+        round(_middle(group) + apart * (n - (len(group) - 1) / 2), 6) for group in groups for n in range(len(group))
+    ]
+
+
+def _middle(group: Sequence[float]) -> float:
+    return sum(group) / len(group)
+
+
+def _headline(figure: Figure, height: float, year: Year) -> None:
+    title = f"A year of shopping by household {year.household}: {cards.how_many(year)}"
+    figure.text(cards.LEFT - 0.008, 1 - 0.2 / height, title, fontsize=20, fontweight="bold", color=INK, va="top")
+    figure.text(
+        cards.LEFT - 0.008,
+        1 - 0.62 / height,
+        f"{len(year.baskets):,} baskets with {year.purchases:,} purchases, posted to the service one basket at a time",
+        fontsize=12.5,
+        color=MUTED,
+        va="top",
     )
-    axes.figure.colorbar(mesh, ax=axes, label="products a week", pad=0.01)
-
-
-def told_topics(topics: Topics | Unset | None, which: Literal["gained", "lost"]) -> list[TopicDifference]:
-    """Topics gained or lost, if the answer has them."""
-    found = getattr(topics, which) if isinstance(topics, Topics) else []
-    return list(found) if isinstance(found, list) else []
-
-
-def day(time: datetime) -> float:
-    """A time on the axis."""
-    return float(date2num(time))
-
-
-def _legend(changes: Sequence[Declared]) -> str:
-    """A line a change: when, how sure, from what to what, by which products."""
-    if not changes:
-        return "No change of interest was declared."
-    lines = []
-    for number, change in enumerate(changes, 1):
-        answer = change.answer
-        gained = "; ".join(topic.label for topic in told_topics(answer.topics, "gained")[:3])
-        lost = "; ".join(topic.label for topic in told_topics(answer.topics, "lost")[:3])
-        told = f"{number}   gained: {gained}   |   lost: {lost}   |   carried by: {', '.join(change.carriers)}"
-        lines += textwrap.wrap(told, LEGEND_CHARACTERS, subsequent_indent="      ")
-    return "\n".join(lines)

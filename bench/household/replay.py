@@ -1,128 +1,193 @@
-"""Baskets through the running service, by the generated client alone."""
+"""A household's baskets through the service with the generated client, one request each, and its history back."""
 
-import os
-import re
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+import base64
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from uuid import uuid4
 
+import httpx
+import numpy as np
+from numpy.typing import NDArray
 from swerve_client import Client
 from swerve_client.api.detect import detect
 from swerve_client.api.users import get_history
 from swerve_client.models import (
     Behavior,
+    Change,
     DetectOptions,
     DetectRequest,
     DetectResponse,
     ProblemDetails,
     Snapshot,
     SnapshotPage,
+    TopicDifference,
+    TopicShare,
 )
 
-from bench.household.data import Basket
+from bench.household.data import Basket, Line
+from bench.household.serving import ServiceError
 
-STOP_SECONDS = 60
-OTHERS = ("DATABASE_URL", "SWERVE_DATABASE_URL", "SWERVE_USER_KEY_SECRET", "SWERVE_PORT")
-"""Settings of another service, which must not reach the one that is started here."""
-
-
-class ServiceError(Exception):
-    """The service did not start, or refused a request; the message says why."""
+PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Declared:
-    """A change as it was declared.
+class Because:
+    """A purchase and what it added to the log-odds of a change."""
+
+    line: Line
+    log_odds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """A declared change.
 
     Attributes:
-        answer: to the request in which it was.
-        carriers: texts of the behaviours that carry it, the heaviest first.
+        declared_at: time of the basket it was declared with.
+        change: as the service tells it.
+        gained: topics gained, the largest first.
+        lost: topics lost.
+        because: the new interest's purchases, the weightiest first.
     """
 
-    answer: DetectResponse
-    carriers: tuple[str, ...]
+    declared_at: datetime
+    change: Change
+    gained: tuple[TopicDifference, ...] = ()
+    lost: tuple[TopicDifference, ...] = ()
+    because: tuple[Because, ...] = ()
 
 
-@contextmanager
-def service(url: str | None) -> Iterator[str]:
-    """The address of a running service: the given one, or one started here on a folder of its own.
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The interest after a basket.
+
+    Attributes:
+        at: time of the basket.
+        log_odds: of a recent change, in nats; None without a profile.
+        threshold: what they were compared with; None without a profile.
+        status: warming_up, ok or uncalibrated.
+        topics: the leading ones, with their shares.
+        z: (dim,) float32, the interest vector.
+    """
+
+    at: datetime
+    log_odds: float | None
+    threshold: float | None
+    status: str
+    topics: tuple[TopicShare, ...]
+    z: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Year:
+    """All there is to tell and to draw.
+
+    Attributes:
+        household: its id.
+        baskets: as they were posted, oldest first.
+        alarms: the changes, oldest first.
+        points: the interest after each basket.
+    """
+
+    household: int
+    baskets: tuple[Basket, ...]
+    alarms: tuple[Alarm, ...]
+    points: tuple[Point, ...]
+
+    @property
+    def purchases(self) -> int:
+        """How many, in all baskets."""
+        return sum(len(basket.lines) for basket in self.baskets)
+
+
+def replay(client: Client, household: int, baskets: Sequence[Basket], steps: Iterable[Basket] | None = None) -> Year:
+    """Post every basket, then read the history back.
+
+    The user is a new one each time: to a service that has seen the household before, its purchases are duplicates.
+
+    Args:
+        client: of the running service.
+        household: the household's id.
+        baskets: oldest first.
+        steps: the same baskets through a progress bar.
 
     Raises:
-        ServiceError: it does not start.
+        ServiceError: the service is away, or refused.
     """
-    if url is not None:
-        yield url
-        return
-    environment = {name: value for name, value in os.environ.items() if name not in OTHERS}
-    command = [sys.executable, "-m", "service", "serve", "--port", "0"]
-    with tempfile.TemporaryDirectory(prefix="swerve-demo-") as folder:
-        environment["SWERVE_DATA_DIR"] = folder
-        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
-            try:
-                found = re.search(r"http://\S+", process.stdout.readline() if process.stdout else "")
-                if found is None:
-                    raise ServiceError("the service did not start; its own message is above")
-                yield found[0]
-            finally:
-                process.terminate()
-                process.wait(STOP_SECONDS)
+    user = f"household-{household}-{uuid4()}"
+    lines = {line.event_id: line for basket in baskets for line in basket.lines}
+    try:
+        alarms = [alarm for basket in steps or baskets for alarm in _post(client, user, basket, lines)]
+        points = [_point(snapshot) for snapshot in _history(client, user)]
+    except httpx.HTTPError as error:
+        raise ServiceError(f"no answer from the service: {type(error).__name__}: {error}") from error
+    return Year(household, tuple(baskets), tuple(alarms), tuple(points))
 
 
-def replay(client: Client, user_id: str, baskets: Iterable[Basket]) -> Iterator[DetectResponse]:
-    """Post each basket as one request; the answers, one by one.
-
-    Raises:
-        ServiceError: a request was refused.
-    """
+def _post(client: Client, user: str, basket: Basket, lines: Mapping[str, Line]) -> list[Alarm]:
+    """One request, and the changes declared in it. Of several, only the latest is explained."""
+    behaviors = [
+        Behavior(
+            event_id=line.event_id,
+            type_="purchase",
+            text=line.text,
+            category=line.category,
+            occurred_at=basket.occurred_at,
+        )
+        for line in basket.lines
+    ]
     options = DetectOptions(include=["topics", "contributions"])
-    for basket in baskets:
-        behaviors = [
-            Behavior(
-                event_id=line.event_id,
-                type_="purchase",
-                text=line.text,
-                category=line.category,
-                occurred_at=basket.occurred_at,
-            )
-            for line in basket.lines
-        ]
-        request = DetectRequest(user_id=user_id, behaviors=behaviors, options=options)
-        answer = detect.sync(client=client, body=request)
-        if not isinstance(answer, DetectResponse):
-            reason = answer.detail if isinstance(answer, ProblemDetails) else "no answer"
-            raise ServiceError(f"a basket was refused: {reason}")
-        yield answer
+    answer = detect.sync(client=client, body=DetectRequest(user_id=user, behaviors=behaviors, options=options))
+    if not isinstance(answer, DetectResponse):
+        raise _refusal(answer)
+    alarms = [Alarm(basket.occurred_at, change) for change in answer.changes]
+    if alarms:
+        alarms[-1] = _explained(basket, answer, lines)
+    return alarms
 
 
-def history(client: Client, user_id: str) -> list[Snapshot]:
-    """All snapshots of the user, oldest first, page by page.
+def _explained(basket: Basket, answer: DetectResponse, lines: Mapping[str, Line]) -> Alarm:
+    parts = sorted(answer.contributions or [], key=lambda part: -part.log_odds)
+    topics = answer.topics
+    return Alarm(
+        declared_at=basket.occurred_at,
+        change=answer.changes[-1],
+        gained=tuple(topics.gained or ()) if topics else (),
+        lost=tuple(topics.lost or ()) if topics else (),
+        because=tuple(Because(lines[part.event_id], part.log_odds) for part in parts if part.event_id),
+    )
 
-    Raises:
-        ServiceError: the history cannot be had.
-    """
+
+def _history(client: Client, user: str) -> list[Snapshot]:
+    """The snapshots taken for a request, oldest first, page by page."""
     snapshots: list[Snapshot] = []
     cursor: str | None = None
     while True:
-        page = get_history.sync(user_id, client=client, limit=200, cursor=cursor)
+        page = get_history.sync(
+            user, client=client, include=["vectors"], encoding_format="base64", limit=PAGE, cursor=cursor
+        )
         if not isinstance(page, SnapshotPage):
-            raise ServiceError(f"no history: {page.detail if isinstance(page, ProblemDetails) else 'no answer'}")
-        snapshots += page.items
+            raise _refusal(page)
+        snapshots += (item for item in page.items if item.taken_for == "request")
         cursor = page.next_cursor
         if cursor is None:
             return snapshots[::-1]
 
 
-def declared(answers: Sequence[DetectResponse], baskets: Sequence[Basket], most: int = 3) -> list[Declared]:
-    """The changes among the answers, each with the products that carried it."""
-    texts = {line.event_id: line.text for basket in baskets for line in basket.lines}
-    found = []
-    for answer in answers:
-        if not answer.mutated:
-            continue
-        parts = sorted(answer.contributions or [], key=lambda part: -part.log_odds)
-        carriers = dict.fromkeys(texts[part.event_id] for part in parts if part.event_id in texts)
-        found.append(Declared(answer, tuple(carriers)[:most]))
-    return found
+def _point(snapshot: Snapshot) -> Point:
+    if snapshot.interest is None or not isinstance(snapshot.interest.z, str):
+        raise ServiceError("the service sent no vectors, though they were asked for as base64")
+    return Point(
+        at=snapshot.as_of,
+        log_odds=snapshot.change.log_odds,
+        threshold=snapshot.change.threshold,
+        status=snapshot.status,
+        topics=tuple(snapshot.topics),
+        z=np.frombuffer(base64.b64decode(snapshot.interest.z), "<f4"),
+    )
+
+
+def _refusal(answer: object) -> ServiceError:
+    said = answer.detail if isinstance(answer, ProblemDetails) else "an answer that is not in its API"
+    return ServiceError(f"the service refused: {said}")
