@@ -112,11 +112,7 @@ def _spill(state: InterestState, half_life: float) -> InterestState:
     vector = state.codes[leaving] * state.scales[leaving]
     weight = float(state.weights[leaving])
     return replace(
-        state,
-        codes=state.codes[:leaving],
-        scales=state.scales[:leaving],
-        weights=state.weights[:leaving],
-        times=state.times[:leaving],
+        _newest(state, leaving),
         older_sum=(state.older_sum * decay + vector * weight).astype(np.float32),
         older_weight=float(np.float32(state.older_weight * decay + weight)),
         older_time=time,
@@ -127,15 +123,18 @@ def _spill(state: InterestState, half_life: float) -> InterestState:
 def restart(state: InterestState, behaviors: int) -> InterestState:
     """Begin a new regime with the newest `behaviors` (those of them that are kept one by one)."""
     return replace(
-        state,
-        codes=state.codes[:behaviors],
-        scales=state.scales[:behaviors],
-        weights=state.weights[:behaviors],
-        times=state.times[:behaviors],
+        _newest(state, behaviors),
         older_sum=np.zeros_like(state.older_sum),
         older_weight=0.0,
         older_time=0.0,
         older_count=0,
+    )
+
+
+def _newest(state: InterestState, n: int) -> InterestState:
+    """The state with only the newest n of the vectors that are kept one by one."""
+    return replace(
+        state, codes=state.codes[:n], scales=state.scales[:n], weights=state.weights[:n], times=state.times[:n]
     )
 
 
