@@ -1,0 +1,1 @@
+"""The detector against others, on streams with planted changes."""

@@ -1,0 +1,1 @@
+"""How well a detector finds planted changes, against plain baselines, at a given share of false alarms."""
