@@ -11,14 +11,15 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from service.detection.bayes import BayesState
+from service.detection.evidence import SERIES, EvidenceState
 from service.detection.interest import InterestState
 from service.detection.state import PAST_REGIMES, PAST_TOPICS, PastRegime, State, StateError
 
-FORMAT = 1
+FORMAT = 2
 _HEADER = np.dtype(
     [
         ("magic", "S4"), ("format", "<u2"), ("dim", "<u2"), ("vectors", "<u2"), ("assignments", "<u2"),
-        ("topics", "<u2"), ("nearest", "u1"), ("past", "u1"), ("has_reference", "?"), ("has_bayes", "?"),
+        ("surprises", "<u2"), ("topics", "<u2"), ("nearest", "u1"), ("past", "u1"), ("has_reference", "?"), ("has_bayes", "?"),
         ("behaviors", "<i8"), ("older_weight", "<f8"), ("older_time", "<f8"), ("older_count", "<i8"),
         ("reference_time", "<f8"), ("older_total", "<f8"), ("log_older", "<f8"), ("age", "<i8"),
         ("since", "<i8"),
@@ -33,6 +34,7 @@ def encode(state: State) -> bytes:
     header = np.zeros((), _HEADER)
     scalars: dict[str, Any] = {
         "magic": _MAGIC, "format": FORMAT, "dim": i.codes.shape[1], "vectors": len(i.codes), "past": len(state.past),
+        "surprises": len(state.evidence.recent),
         "has_reference": i.reference is not None, "has_bayes": b is not None, "behaviors": state.behaviors,
         "older_weight": i.older_weight, "older_time": i.older_time, "older_count": i.older_count,
         "reference_time": i.reference_time,
@@ -65,7 +67,8 @@ def decode(data: bytes) -> State:
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         if at + size > len(data):
             raise StateError(f"state cut short in {name}")
-        values[name] = np.frombuffer(data, dtype, int(np.prod(shape)), at).reshape(shape)
+        # A copy, for it is writable: compiled code would be compiled once more for arrays that are not.
+        values[name] = np.frombuffer(data, dtype, int(np.prod(shape)), at).reshape(shape).copy()
         at += size
     if at != len(data) or header["past"] > PAST_REGIMES:
         raise StateError("state longer than its header says")
@@ -85,10 +88,12 @@ def _arrays(header: Any) -> Iterator[tuple[str, DTypeLike, tuple[int, ...]]]:  #
     if header["has_bayes"]:
         length, m = int(header["assignments"]), int(header["nearest"])
         yield "topics", "<u2", (length, m)
-        yield "shares", "<f2", (length, m)
+        yield "shares", "<u2", (length, m)
         yield "weights", "<f4", (length,)
         yield "older", "<f4", (int(header["topics"]),)
         yield "log_run", "<f4", (length,)
+    yield "surprises", "<f4", (int(header["surprises"]), SERIES)
+    yield "past_surprises", "<f4", (SERIES, 4)
     yield "past_topics", "<u2", (int(header["past"]), PAST_TOPICS)
     yield "past_shares", "<f2", (int(header["past"]), PAST_TOPICS)
 
@@ -100,6 +105,7 @@ def _values(state: State) -> dict[str, Any]:
     values: dict[str, Any] = {
         "codes": i.codes, "scales": i.scales, "vector_weights": i.weights, "times": i.times,
         "older_sum": i.older_sum, "reference": i.reference,
+        "surprises": state.evidence.recent, "past_surprises": state.evidence.past,
         "past_topics": [regime.topics for regime in past], "past_shares": [regime.shares for regime in past],
     }  # fmt: skip
     if b is not None:
@@ -121,7 +127,8 @@ def _assemble(header: Any, values: dict[str, NDArray[Any]]) -> State:  # noqa: A
         reference_time=float(header["reference_time"]),
     )
     past = tuple(map(PastRegime, values["past_topics"], values["past_shares"]))
-    state = State(int(header["behaviors"]), interest, None, past)
+    evidence = EvidenceState(values["surprises"], values["past_surprises"])
+    state = State(int(header["behaviors"]), interest, None, evidence, past)
     if not header["has_bayes"]:
         return state
     regime = BayesState(

@@ -31,12 +31,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from service.detection import bayes, explain, interest
+from service.detection import bayes, evidence, explain, interest
+from service.detection.bayes import BayesState
+from service.detection.evidence import EvidenceState
 from service.detection.explain import Contribution, TopicDifference
 from service.detection.interest import SECONDS_PER_DAY, Scores
 from service.detection.profile import Profile
 from service.detection.state import PAST_REGIMES, PAST_TOPICS, Layout, PastRegime, State, empty, layout
-from service.detection.topics import Vectors
+from service.detection.topics import Assignment, Vectors
 
 RuleName = Literal["bayes", "distance", "rate", "window"]
 Status = Literal["warming_up", "ok", "uncalibrated"]
@@ -118,11 +120,13 @@ class Observation:
         vector: (dim,) float32, of unit length.
         weight: at least 0; 1 is an ordinary behaviour.
         time: seconds since the epoch.
+        topics: the vector's topics, where they are known already; else they are looked up.
     """
 
     vector: Vectors
     weight: float
     time: float
+    topics: Assignment | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +190,8 @@ def step(params: Params, state: State, observation: Observation, rule: Rule) -> 
     """
     if observation.vector.shape != (params.dim,):
         raise ValueError(f"a vector of shape {observation.vector.shape}, expected ({params.dim},)")
-    state = _advance(params, state, observation)
-    z = interest.vector_of(state.interest, half_life=params.half_life)
-    scores = interest.scores_of(state.interest, z, window=params.window, half_life=params.half_life)
-    log_odds = bayes.log_odds(params.bayes, state.bayes) if state.bayes else None
+    state, log_odds = _advance(params, state, observation)
+    z, scores = interest.scores_of(state.interest, window=params.window, half_life=params.half_life)
     threshold = params.threshold(rule)
     result = Result(
         position=state.behaviors - 1,
@@ -225,29 +227,43 @@ def mark(params: Params, state: State) -> State:
     return replace(state, interest=interest.mark(state.interest, half_life=params.half_life))
 
 
-def _advance(params: Params, state: State, observation: Observation) -> State:
-    """The state with one more behaviour in it, nothing judged."""
+def _advance(params: Params, state: State, observation: Observation) -> tuple[State, float | None]:
+    """The state with one more behaviour in it, and the log-odds of a recent change; nothing declared."""
+    vector, weight = np.array(observation.vector, np.float32), float(observation.weight)
     moved = interest.push(
         state.interest,
-        observation.vector,
-        observation.weight,
-        observation.time,
+        vector,
+        weight,
+        float(observation.time),
         keep=params.layout.vectors,
         half_life=params.half_life,
     )
-    regime = state.bayes
+    regime, seen, log_odds = state.bayes, state.evidence, None
     if regime is not None and params.profile is not None:
-        assigned = params.profile.assign(observation.vector)
-        background = params.profile.background
-        regime = bayes.step(
-            params.bayes,
-            background,
-            regime,
-            topics=assigned.topics[0],
-            shares=assigned.shares[0],
-            weight=observation.weight,
-        )
-    return replace(state, behaviors=state.behaviors + 1, interest=moved, bayes=regime)
+        profile = params.profile
+        assigned = observation.topics or profile.assign(vector[None])
+        regime = bayes.step(params.bayes, profile.background, regime, assigned, weight)
+        seen, log_odds = _judge(params.bayes, profile, seen, regime)
+    return State(state.behaviors + 1, moved, regime, seen, state.past), log_odds
+
+
+def _judge(
+    numbers: bayes.BayesParams, profile: Profile, seen: EvidenceState, regime: BayesState
+) -> tuple[EvidenceState, float]:
+    """The evidence with the newest behaviour in it, and the log-odds of a recent change."""
+    log_odds = bayes.log_odds(numbers, regime)
+    if profile.fusion is None:
+        return seen, log_odds
+    seen, features = evidence.step(
+        seen,
+        regime,
+        background=profile.background,
+        groups=profile.groups,
+        group_background=profile.group_background,
+        alpha=numbers.alpha,
+        log_odds=log_odds,
+    )
+    return seen, float(profile.fusion.log_odds(features[None])[0])
 
 
 def _status(params: Params, state: State) -> Status:
@@ -258,8 +274,7 @@ def _status(params: Params, state: State) -> Status:
 
 def _of_new_regime(params: Params, state: State, result: Result) -> Result:
     """The result with z, and its distance from the last snapshot, of the regime that now stands alone."""
-    z = interest.vector_of(state.interest, half_life=params.half_life)
-    scores = interest.scores_of(state.interest, z, window=params.window, half_life=params.half_life)
+    z, scores = interest.scores_of(state.interest, window=params.window, half_life=params.half_life)
     return replace(result, z=z, scores=replace(scores, window=result.scores.window))
 
 
@@ -300,7 +315,7 @@ def _declare(params: Params, state: State, result: Result, rule: Rule) -> tuple[
 def _restart(state: State, run: int, old: PastRegime | None) -> State:
     past = state.past if old is None else (old, *state.past)[:PAST_REGIMES]
     regime = bayes.restart(state.bayes, run) if state.bayes else None
-    return replace(state, interest=interest.restart(state.interest, run), bayes=regime, past=past)
+    return State(state.behaviors, interest.restart(state.interest, run), regime, evidence.restart(state.evidence), past)
 
 
 def _remember(counts: NDArray[np.float64]) -> PastRegime:

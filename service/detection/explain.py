@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from service.detection.bayes import BayesState, counts, predictive
 from service.detection.profile import Profile
+from service.detection.topics import Assignment
 
 SMALLEST_DIFFERENCE = 0.01
 """Differences of a topic's share below this are noise to a reader."""
@@ -84,9 +85,8 @@ def _ratios(profile: Profile, state: BayesState, index: int) -> NDArray[np.float
         profile.params,
         profile.background,
         state,
-        topics=state.topics[index],
-        shares=state.shares[index],
-        weight=float(state.weights[index]),
+        Assignment(state.topics[index : index + 1], state.shares[index : index + 1]),
+        float(state.weights[index]),
         skip=index + 1,
     )
     return np.append(kept, older)

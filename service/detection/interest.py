@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from service.detection.compiled import compiled
 from service.detection.topics import Vectors
 
 SECONDS_PER_DAY = 86_400.0
@@ -92,32 +93,72 @@ def push(
         keep: how many vectors to keep one by one.
         half_life: of the decay, in seconds.
     """
-    time = max(time, float(state.times[0])) if len(state.times) else time
-    scale = np.float32(max(float(np.abs(vector).max()), 1e-12) / 127.0)
-    code = np.rint(vector / scale).astype(np.int8)
-    state = replace(
-        state,
-        codes=np.concatenate([code[None], state.codes]),
-        scales=np.concatenate([[scale], state.scales]).astype(np.float32),
-        weights=np.concatenate([[weight], state.weights]).astype(np.float32),
-        times=np.concatenate([[time], state.times]),
+    codes, scales, weights, times, older_sum, older_weight, older_time, older_count = _push(
+        state.codes, state.scales, state.weights, state.times, state.older_sum, state.older_weight, state.older_time,
+        state.older_count, vector, weight, time, keep, half_life,
+    )  # fmt: skip
+    return InterestState(
+        codes=codes,
+        scales=scales,
+        weights=weights,
+        times=times,
+        older_sum=older_sum,
+        older_weight=older_weight,
+        older_time=older_time,
+        older_count=older_count,
+        reference=state.reference,
+        reference_time=state.reference_time,
     )
-    return _spill(state, half_life) if len(state.codes) > keep else state
 
 
-def _spill(state: InterestState, half_life: float) -> InterestState:
-    """Add the oldest kept vector to the sum of the older ones."""
-    leaving, time = len(state.codes) - 1, float(state.times[-1])
-    decay = 0.5 ** ((time - state.older_time) / half_life) if state.older_weight else 0.0
-    vector = state.codes[leaving] * state.scales[leaving]
-    weight = float(state.weights[leaving])
-    return replace(
-        _newest(state, leaving),
-        older_sum=(state.older_sum * decay + vector * weight).astype(np.float32),
-        older_weight=float(np.float32(state.older_weight * decay + weight)),
-        older_time=time,
-        older_count=state.older_count + 1,
-    )
+@compiled
+def _push(  # noqa: PLR0917 - compiled functions take no keywords
+    codes: NDArray[np.int8],
+    scales: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    times: NDArray[np.float64],
+    older_sum: NDArray[np.float32],
+    older_weight: float,
+    older_time: float,
+    older_count: int,
+    vector: Vectors,
+    weight: float,
+    time: float,
+    keep: int,
+    half_life: float,
+) -> tuple[
+    NDArray[np.int8],
+    NDArray[np.float32],
+    NDArray[np.float32],
+    NDArray[np.float64],
+    NDArray[np.float32],
+    float,
+    float,
+    int,
+]:
+    n, dim = codes.shape
+    if n:
+        time = max(time, times[0])
+    if n == keep:  # the oldest kept vector joins the sum of the older ones
+        n -= 1
+        decay = 0.5 ** ((times[n] - older_time) / half_life) if older_weight else 0.0
+        older_sum = older_sum.copy()
+        for d in range(dim):
+            older_sum[d] = older_sum[d] * decay + codes[n, d] * scales[n] * weights[n]
+        older_weight = float(np.float32(older_weight * decay + weights[n]))
+        older_time = float(times[n])
+        older_count += 1
+    all_codes, all_scales = np.empty((n + 1, dim), np.int8), np.empty(n + 1, np.float32)
+    all_weights, all_times = np.empty(n + 1, np.float32), np.empty(n + 1, np.float64)
+    largest = 1e-12
+    for d in range(dim):
+        largest = max(largest, abs(vector[d]))
+    scale = np.float32(largest / 127.0)
+    for d in range(dim):
+        all_codes[0, d] = np.rint(vector[d] / scale)
+    all_codes[1:], all_scales[1:], all_weights[1:], all_times[1:] = codes[:n], scales[:n], weights[:n], times[:n]
+    all_scales[0], all_weights[0], all_times[0] = scale, weight, time
+    return all_codes, all_scales, all_weights, all_times, older_sum, older_weight, older_time, older_count
 
 
 def restart(state: InterestState, behaviors: int) -> InterestState:
@@ -147,28 +188,90 @@ def mark(state: InterestState, *, half_life: float) -> InterestState:
 
 def vector_of(state: InterestState, *, half_life: float) -> Vectors:
     """z: (dim,) float32, norm at most 1; zeros when every weight is 0."""
-    kept, kept_weight = _kept_sum(state, 0, len(state.codes), half_life)
-    older, older_weight = _older_sum(state, half_life)
-    return _mean(kept + older, kept_weight + older_weight)
+    return _means(state, 0, half_life)[0]
 
 
-def scores_of(state: InterestState, z: Vectors, *, window: int, half_life: float) -> Scores:
-    """The four distances, for the present z.
+def scores_of(state: InterestState, *, window: int, half_life: float) -> tuple[Vectors, Scores]:
+    """The interest vector z (dim,) float32, and the four distances.
 
     Args:
         state: after the newest behaviour.
-        z: `vector_of(state)`.
         window: w, how many of the newest behaviours are compared with those before.
         half_life: of the decay, in seconds.
     """
-    moved = _window_distance(state, window, half_life)
+    n = len(state.codes)
+    w = min(window, n)
+    enough = n - w + state.older_count >= w
+    z, moved = _means(state, w if enough else 0, half_life)
     if state.reference is None:
-        return Scores(0.0, 0.0, 0.0, moved)
-    magnitude = float(np.linalg.norm(z - state.reference))
-    norms = float(np.linalg.norm(z) * np.linalg.norm(state.reference))
-    cosine = float(z @ state.reference) / norms if norms > 0 else 1.0
+        return z, Scores(0.0, 0.0, 0.0, moved)
+    magnitude, cosine = _distances(z, state.reference)
     days = max((float(state.times[0]) - state.reference_time) / SECONDS_PER_DAY, SHORTEST_ELAPSED_DAYS)
-    return Scores(magnitude, min(max(1.0 - cosine, 0.0), 2.0), magnitude / days, moved)
+    return z, Scores(magnitude, min(max(1.0 - cosine, 0.0), 2.0), magnitude / days, moved)
+
+
+def _means(state: InterestState, window: int, half_life: float) -> tuple[Vectors, float]:
+    """z, and the distance between the means of the newest `window` and of the rest; 0 without a window."""
+    return _weighted_means(
+        state.codes, state.scales, state.weights, state.times, state.older_sum, state.older_weight, state.older_time,
+        window, half_life,
+    )  # fmt: skip
+
+
+@compiled
+def _weighted_means(  # noqa: PLR0917 - compiled functions take no keywords
+    codes: NDArray[np.int8],
+    scales: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    times: NDArray[np.float64],
+    older_sum: NDArray[np.float32],
+    older_weight: float,
+    older_time: float,
+    window: int,
+    half_life: float,
+) -> tuple[Vectors, float]:
+    n, dim = codes.shape
+    newest, rest = np.zeros(dim), np.zeros(dim)
+    newest_weight = rest_weight = 0.0
+    for i in range(n):
+        factor = weights[i] * 0.5 ** ((times[0] - times[i]) / half_life)
+        total = newest if i < window else rest
+        for d in range(dim):
+            total[d] += factor * scales[i] * codes[i, d]
+        if i < window:
+            newest_weight += factor
+        else:
+            rest_weight += factor
+    if older_weight:
+        factor = 0.5 ** ((times[0] - older_time) / half_life)
+        rest_weight += factor * older_weight
+        for d in range(dim):
+            rest[d] += factor * older_sum[d]
+    z = np.zeros(dim, np.float32)
+    squares, weight = 0.0, newest_weight + rest_weight
+    for d in range(dim):
+        if weight > 0.0:
+            z[d] = (newest[d] + rest[d]) / weight
+        difference = 0.0
+        if newest_weight > 0.0:
+            difference += newest[d] / newest_weight
+        if rest_weight > 0.0:
+            difference -= rest[d] / rest_weight
+        squares += difference * difference
+    return z, np.sqrt(squares) if window else 0.0
+
+
+@compiled
+def _distances(z: Vectors, reference: Vectors) -> tuple[float, float]:
+    """Euclidean distance and cosine; 1 where either is zero."""
+    squares = dot = own = other = 0.0
+    for d in range(len(z)):
+        squares += (z[d] - reference[d]) ** 2
+        dot += z[d] * reference[d]
+        own += z[d] * z[d]
+        other += reference[d] * reference[d]
+    norms = np.sqrt(own * other)
+    return np.sqrt(squares), dot / norms if norms > 0.0 else 1.0
 
 
 def best_split(state: InterestState, *, window: int, half_life: float) -> int:
@@ -189,18 +292,6 @@ def best_split(state: InterestState, *, window: int, half_life: float) -> int:
         if statistic > best_statistic:
             best, best_statistic = r, statistic
     return best
-
-
-def _window_distance(state: InterestState, window: int, half_life: float) -> float:
-    """Distance between the means of the newest w and of the rest; 0 while fewer than w came before."""
-    n = len(state.codes)
-    w = min(window, n)
-    if n - w + state.older_count < w:
-        return 0.0
-    before, before_weight = _kept_sum(state, w, n, half_life)
-    older, older_weight = _older_sum(state, half_life)
-    newest, newest_weight = _kept_sum(state, 0, w, half_life)
-    return float(np.linalg.norm(_mean(newest, newest_weight) - _mean(before + older, before_weight + older_weight)))
 
 
 def _kept_sum(state: InterestState, start: int, stop: int, half_life: float) -> tuple[NDArray[np.float64], float]:

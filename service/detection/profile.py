@@ -1,18 +1,22 @@
 """The detector's calibration for one encoder: topics, background and numbers."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from service.detection.bayes import BayesParams
-from service.detection.topics import Assignment, Vectors, assign
+from service.detection.evidence import FEATURES
+from service.detection.fusion import Fusion
+from service.detection.topics import Assignment, Vectors, assign, coordinates
 
 
 class ProfileError(ValueError):
     """A profile that cannot be used; the message says why and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Profile:
     """What `bayes` needs to know of a population.
 
@@ -20,12 +24,16 @@ class Profile:
         id: of this profile, made from its content.
         space: the vector space it was fitted in (`ModelInfo.space`).
         center: (dim,) float32, mean vector of the background.
-        prototypes: (k, dim) float32, unit vectors in the centred space, one a topic.
+        projection: (dim, d) float32, onto the directions that set the operator's categories apart; d may be 0.
+        mix: 0 to 1, how much those directions count; 0 without any.
+        prototypes: (k, dim + d) float32, unit vectors in the space of `topics.coordinates`, one a topic.
+        groups: (k,) uint16, the group of similar topics that each belongs to.
         background: (k,) float32, shares of the topics, all positive, summing to 1.
         labels: k strings, the terms that set each topic apart.
         temperature: tau of the soft assignment.
         nearest: m, how many topics a behaviour may belong to.
         params: numbers of the change-point model.
+        fusion: what judges all the evidence; None where the log-odds of `bayes` alone are the verdict.
         threshold: log-odds above which a change is declared.
         behaviors_per_false_alarm: average run length at that threshold, as measured when the profile was made.
     """
@@ -33,14 +41,18 @@ class Profile:
     id: str
     space: str
     center: Vectors
+    projection: Vectors
+    mix: float
     prototypes: Vectors
     background: Vectors
+    groups: NDArray[np.uint16]
     labels: tuple[str, ...]
     temperature: float
     nearest: int
     threshold: float
     behaviors_per_false_alarm: float
     params: BayesParams = field(default_factory=BayesParams)
+    fusion: Fusion | None = None
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit together.
@@ -48,8 +60,14 @@ class Profile:
         Raises:
             ProfileError: naming the array.
         """
-        k, dim = self.prototypes.shape
-        for name, expected in (("center", (dim,)), ("background", (k,))):
+        k, length = self.prototypes.shape
+        dim = len(self.center)
+        for name, expected in (
+            ("center", (dim,)),
+            ("projection", (dim, length - dim)),
+            ("background", (k,)),
+            ("groups", (k,)),
+        ):
             shape = getattr(self, name).shape
             if shape != expected:
                 raise ProfileError(f"profile: {name} has shape {shape}, expected {expected}")
@@ -59,18 +77,20 @@ class Profile:
             raise ProfileError("profile: background shares must be positive and sum to 1")
         if not 1 <= self.nearest <= k:
             raise ProfileError(f"profile: nearest must be between 1 and the number of topics, {k}")
+        if self.fusion is not None and self.fusion.feature.max(initial=-1) >= len(FEATURES):
+            raise ProfileError(f"profile: its fusion asks for more than the {len(FEATURES)} figures there are")
 
     @property
     def topics(self) -> int:
         """K, the number of topics."""
         return len(self.prototypes)
 
+    @cached_property
+    def group_background(self) -> Vectors:
+        """(g,) float32, the groups' shares of the background."""
+        return np.bincount(self.groups, self.background).astype(np.float32)
+
     def assign(self, vectors: Vectors) -> Assignment:
         """Soft topics of unit vectors (n, dim)."""
-        return assign(
-            vectors,
-            center=self.center,
-            prototypes=self.prototypes,
-            temperature=self.temperature,
-            nearest=self.nearest,
-        )
+        placed = coordinates(vectors, center=self.center, projection=self.projection, mix=self.mix)
+        return assign(placed, prototypes=self.prototypes, temperature=self.temperature, nearest=self.nearest)

@@ -6,7 +6,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from service.detection import bayes, interest
+from service.detection import bayes, evidence, interest
 
 MAX_BYTES = 16 * 1024
 MAX_DIM = 1024
@@ -16,6 +16,7 @@ PAST_TOPICS = 16
 _HEADER_BYTES = 128
 _VECTOR_EXTRA_BYTES = 16  # scale, weight and time
 _ASSIGNMENT_EXTRA_BYTES = 8  # weight and log posterior
+_EVIDENCE_BYTES = 4 * 8 * (evidence.LAG + 4)
 
 
 class StateError(ValueError):
@@ -43,12 +44,14 @@ class State:
         behaviors: how many behaviours were taken in.
         interest: for z and the distance rules.
         bayes: for the Bayesian detector; None without a profile.
+        evidence: this user's own past, which the newest behaviours are judged by.
         past: earlier regimes, newest first, at most 4.
     """
 
     behaviors: int
     interest: interest.InterestState
     bayes: bayes.BayesState | None
+    evidence: evidence.EvidenceState
     past: tuple[PastRegime, ...]
 
 
@@ -77,9 +80,9 @@ def layout(dim: int, topics: int, nearest: int) -> Layout:
     Raises:
         StateError: no layout fits.
     """
-    fixed = _HEADER_BYTES + PAST_REGIMES * PAST_TOPICS * 4 + 8 * dim + 4 * topics
+    fixed = _HEADER_BYTES + _EVIDENCE_BYTES + PAST_REGIMES * PAST_TOPICS * 4 + 8 * dim + 4 * topics
     for vectors in (16, 12, 10, 8, 6, 5, 4):
-        for assignments in (256, 192, 160, 128, 96, 64):
+        for assignments in (256, 192, 160, 128, 96, 64, 48):
             size = vectors * (dim + _VECTOR_EXTRA_BYTES) + assignments * (4 * nearest + _ASSIGNMENT_EXTRA_BYTES)
             if fixed + size <= MAX_BYTES:
                 return Layout(vectors, assignments)
@@ -90,4 +93,5 @@ def layout(dim: int, topics: int, nearest: int) -> Layout:
 
 def empty(dim: int, topics: int | None, nearest: int) -> State:
     """The state before any behaviour; `topics` is None where there is no profile."""
-    return State(0, interest.empty(dim), None if topics is None else bayes.empty(topics, nearest), ())
+    regime = None if topics is None else bayes.empty(topics, nearest)
+    return State(0, interest.empty(dim), regime, evidence.empty(), ())

@@ -5,7 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from service.detection.compiled import compiled, compiled_sums
+
 Vectors = NDArray[np.float32]
+
+WHOLE = 65_535
+"""A share of 1, as stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,42 +19,113 @@ class Assignment:
 
     Attributes:
         topics: (n, m) uint16, the m nearest topics of each behaviour, nearest first.
-        shares: (n, m) float16, their shares; each row sums to 1 within half precision. Stored and computed in half
-            precision alike, so that a state that went through the database is the state that did not.
+        shares: (n, m) uint16, their shares in units of 1/65,535; each row sums to 1 within rounding. Stored and
+            computed alike, so that a state that went through the database is the state that did not.
     """
 
     topics: NDArray[np.uint16]
-    shares: NDArray[np.float16]
+    shares: NDArray[np.uint16]
 
     def __len__(self) -> int:
         return len(self.topics)
 
 
-def assign(vectors: Vectors, *, center: Vectors, prototypes: Vectors, temperature: float, nearest: int) -> Assignment:
-    """Softmax of cos(e - center, prototype) / temperature over each vector's `nearest` prototypes.
+def coordinates(vectors: Vectors, *, center: Vectors, projection: Vectors, mix: float) -> Vectors:
+    """Where unit vectors lie in the space of the prototypes.
 
     Vectors are centred on the background's mean first: some encoders put everything into one narrow cone, in which
-    cosines hardly differ. A lower temperature makes assignments harder.
+    cosines hardly differ. Where the operator's categories are known, the directions that set them apart are added with
+    weight `mix`: an encoder's cosine is about everything a text says, most of which does not tell interests apart.
 
     Args:
         vectors: (n, dim), unit vectors.
         center: (dim,), the background's mean.
-        prototypes: (k, dim), unit vectors in the centred space.
+        projection: (dim, d), onto the directions that set categories apart; d may be 0.
+        mix: 0 to 1, the share of the projection in the squared length.
+
+    Returns:
+        (n, dim + d) float32, unit vectors: [sqrt(1 - mix) * centred, sqrt(mix) * projected].
+    """
+    return _coordinates(np.ascontiguousarray(vectors, np.float32), center, projection, mix)
+
+
+def assign(coordinates: Vectors, *, prototypes: Vectors, temperature: float, nearest: int) -> Assignment:
+    """Softmax of cos(e, prototype) / temperature over each behaviour's `nearest` prototypes.
+
+    A lower temperature makes assignments harder.
+
+    Args:
+        coordinates: (n, dim), unit vectors in the prototypes' space.
+        prototypes: (k, dim), unit vectors.
         temperature: tau > 0.
         nearest: m, at most k.
 
     Returns:
         the assignment of the n vectors.
     """
-    centred = np.atleast_2d(vectors).astype(np.float32) - center
-    norms = np.linalg.norm(centred, axis=1, keepdims=True)
-    unit = centred / np.maximum(norms, 1e-12)
-    # Row by row: one matrix product rounds differently for different n, and streaming must equal batch to the bit.
-    cosines = np.stack([prototypes @ row for row in unit])
-    rows = np.arange(len(cosines))[:, None]
-    some = np.argpartition(cosines, -nearest, axis=1)[:, -nearest:]
-    top = some[rows, np.argsort(-cosines[rows, some], axis=1, kind="stable")]
-    scaled = cosines[rows, top].astype(np.float64) / temperature
-    weights = np.exp(scaled - scaled[:, :1])
-    shares = weights / weights.sum(axis=1, keepdims=True)
-    return Assignment(topics=top.astype(np.uint16), shares=shares.astype(np.float16))
+    topics, shares = _assign(coordinates, prototypes, temperature, nearest)
+    return Assignment(topics, shares)
+
+
+@compiled_sums
+def _dot(a: Vectors, b: Vectors) -> float:
+    total = np.float32(0.0)
+    for i in range(len(a)):
+        total += a[i] * b[i]
+    return float(total)
+
+
+@compiled
+def _coordinates(vectors: Vectors, center: Vectors, projection: Vectors, mix: float) -> Vectors:
+    n, dim = vectors.shape
+    extra = projection.shape[1]
+    out = np.zeros((n, dim + extra), np.float32)
+    for i in range(n):
+        length = 0.0
+        for j in range(dim):
+            value = vectors[i, j] - center[j]
+            out[i, j] = value
+            length += value * value
+            for k in range(extra):
+                out[i, dim + k] += value * projection[j, k]
+        projected = 0.0
+        for k in range(dim, dim + extra):
+            projected += out[i, k] * out[i, k]
+        share = mix if extra else 0.0
+        here, there = np.sqrt((1.0 - share) / max(length, 1e-24)), np.sqrt(share / max(projected, 1e-24))
+        for j in range(dim):
+            out[i, j] *= here
+        for k in range(dim, dim + extra):
+            out[i, k] *= there
+    return out
+
+
+@compiled
+def _assign(
+    coordinates: Vectors, prototypes: Vectors, temperature: float, nearest: int
+) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
+    n = len(coordinates)
+    topics, shares = np.zeros((n, nearest), np.uint16), np.zeros((n, nearest), np.uint16)
+    top = np.empty(nearest)
+    for i in range(n):
+        found = 0
+        for k in range(len(prototypes)):
+            # Row by row: one product of matrices rounds differently for different n, and streaming must equal batch.
+            cosine = _dot(prototypes[k], coordinates[i])
+            at = found
+            while at > 0 and top[at - 1] < cosine:
+                at -= 1
+            if at >= nearest:
+                continue
+            found = min(found + 1, nearest)
+            for later in range(found - 1, at, -1):
+                top[later] = top[later - 1]
+                topics[i, later] = topics[i, later - 1]
+            top[at] = cosine
+            topics[i, at] = k
+        total = 0.0
+        for j in range(nearest):
+            total += np.exp((top[j] - top[0]) / temperature)
+        for j in range(nearest):
+            shares[i, j] = np.rint(np.exp((top[j] - top[0]) / temperature) / total * WHOLE)
+    return topics, shares

@@ -7,18 +7,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike, NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from service.detection.bayes import BayesParams
+from service.detection.evidence import FEATURES
+from service.detection.fusion import Fusion
 from service.detection.profile import Profile, ProfileError
 
-FORMAT = 1
+FORMAT = 2
 DEFAULT_PROFILE = Path(__file__).parent / "default.safetensors"
 """Shipped with the project, for the default model."""
 
-_ARRAYS = ("center", "prototypes", "background")
-_NUMBERS = ("temperature", "nearest", "threshold", "behaviors_per_false_alarm")
+_ARRAYS: dict[str, DTypeLike] = {
+    "center": np.float32, "projection": np.float16, "prototypes": np.float16, "background": np.float32,
+    "groups": np.uint16,
+}  # fmt: skip
+"""Prototypes and the projection in half precision: their cosines are good to 0.001, and the file is half as large."""
+_NUMBERS = ("temperature", "nearest", "mix", "threshold", "behaviors_per_false_alarm")
+_NODES = ("feature", "threshold", "left", "right", "value", "roots")
 
 
 class ProfileMismatchError(ProfileError):
@@ -34,6 +42,14 @@ def summary(profile: Profile) -> dict[str, Any]:
         "space": profile.space,
         **numbers,
         "params": asdict(profile.params),
+        "fusion": None
+        if profile.fusion is None
+        else {
+            "features": list(FEATURES),
+            "trees": len(profile.fusion.roots),
+            "scale": profile.fusion.scale,
+            "offset": profile.fusion.offset,
+        },
         "labels": list(profile.labels),
     }
 
@@ -42,19 +58,16 @@ def identify(profile: Profile) -> Profile:
     """The profile with its id: the first 16 hex digits of the SHA-256 of its content."""
     content = {key: value for key, value in summary(profile).items() if key != "id"}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode())
-    for name in _ARRAYS:
-        digest.update(_stored(profile, name).tobytes())
+    for array in _stored(profile).values():
+        digest.update(array.tobytes())
     return replace(profile, id=digest.hexdigest()[:16])
 
 
 def save_profile(profile: Profile, path: Path) -> None:
-    """Write a profile file, whole or not at all.
-
-    Prototypes are kept in half precision: their cosines are good to 0.001, and the file is half as large.
-    """
+    """Write a profile file, whole or not at all."""
     temporary = path.with_suffix(".tmp")
     metadata = {"profile": json.dumps(summary(profile), ensure_ascii=False, sort_keys=True)}
-    save_file({name: _stored(profile, name) for name in _ARRAYS}, temporary, metadata=metadata)
+    save_file(_stored(profile), temporary, metadata=metadata)
     temporary.chmod(0o644)  # the library makes it private; a profile is read by whoever runs the service
     temporary.replace(path)
 
@@ -73,7 +86,7 @@ def load_profile(path: Path, *, space: str) -> Profile:
     try:
         with safe_open(path, "numpy") as file:
             told = json.loads((file.metadata() or {})["profile"])
-            arrays = {name: file.get_tensor(name).astype(np.float32) for name in _ARRAYS}
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
     except FileNotFoundError as error:
         raise ProfileError(f"no profile at {path}; check SWERVE_PROFILE") from error
     except (SafetensorError, KeyError, ValueError, OSError) as error:
@@ -85,17 +98,38 @@ def load_profile(path: Path, *, space: str) -> Profile:
             f"{path} was made for the vector space {told['space'][:12]}, the model's is {space[:12]}: "
             "make a profile for this model, or load the model that it was made for"
         )
+    if told["fusion"] and told["fusion"]["features"] != list(FEATURES):
+        raise ProfileError(f"{path} judges by other figures than this version's: make it anew")
+    return _assemble(told, arrays)
+
+
+def _assemble(told: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Profile:
+    """The profile of what a file says."""
+    # Computed in the precision that it was measured in when it was made; contiguous, as compiled code wants it.
+    wide: dict[str, Any] = {
+        name: np.ascontiguousarray(arrays[name], np.float32 if np.dtype(dtype).kind == "f" else dtype)
+        for name, dtype in _ARRAYS.items()
+    }
+    fusion = told["fusion"] and Fusion(
+        **{name: np.array(arrays[f"fusion.{name}"]) for name in _NODES},
+        scale=told["fusion"]["scale"],
+        offset=told["fusion"]["offset"],
+    )
     known = {item.name for item in fields(BayesParams)}
     return Profile(
         id=told["id"],
         space=told["space"],
         labels=tuple(told["labels"]),
         params=BayesParams(**{key: value for key, value in told["params"].items() if key in known}),
+        fusion=fusion,
         **{name: told[name] for name in _NUMBERS},
-        **arrays,
+        **wide,
     )
 
 
-def _stored(profile: Profile, name: str) -> np.ndarray[Any, Any]:
-    array = getattr(profile, name)
-    return np.ascontiguousarray(array, np.float16 if name == "prototypes" else np.float32)
+def _stored(profile: Profile) -> dict[str, NDArray[Any]]:
+    """The arrays as they are kept."""
+    kept = {name: np.ascontiguousarray(getattr(profile, name), dtype) for name, dtype in _ARRAYS.items()}
+    if profile.fusion is not None:
+        kept |= {f"fusion.{name}": np.ascontiguousarray(getattr(profile.fusion, name)) for name in _NODES}
+    return kept

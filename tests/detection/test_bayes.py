@@ -10,6 +10,7 @@ from scipy.special import logsumexp
 from service.detection import bayes
 from service.detection.detector import Observation, Params, Result, Rule, fold
 from service.detection.profile import Profile
+from service.detection.topics import WHOLE
 
 from .conftest import Draw, later
 
@@ -60,7 +61,7 @@ def dense_log_odds(shares: NDArray[np.float64], p0: NDArray[np.float64], p: baye
 def dense_shares(profile: Profile, observations: list[Observation]) -> NDArray[np.float64]:
     assigned = profile.assign(np.stack([o.vector for o in observations]))
     shares = np.zeros((len(observations), profile.topics))
-    np.put_along_axis(shares, assigned.topics.astype(np.int64), assigned.shares.astype(np.float64), axis=1)
+    np.put_along_axis(shares, assigned.topics.astype(np.int64), assigned.shares / WHOLE, axis=1)
     return shares
 
 

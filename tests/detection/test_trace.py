@@ -1,0 +1,77 @@
+"""The compiled loop over whole histories equals the detector's steps."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from service.detection import detector, evidence
+from service.detection.bayes import BayesParams
+from service.detection.detector import Observation, Params, Rule, fold
+from service.detection.evidence import FEATURES
+from service.detection.fusion import Fusion
+from service.detection.profile import Profile
+from service.detection.trace import trace
+
+from .conftest import Draw, later
+
+
+def one_figure(index: int) -> Fusion:
+    """A verdict that is one figure, by 400 steps of a hundredth: trees of one question each."""
+    cuts = np.arange(-20.0, 20.0, 0.01)
+    n = len(cuts)
+    roots = np.arange(n, dtype=np.int32) * 3
+    nodes = {"feature": np.int16, "threshold": np.float64, "left": np.int32, "right": np.int32, "value": np.float64}
+    flat = {name: np.zeros(3 * n, dtype) for name, dtype in nodes.items()}
+    flat["feature"][:] = np.tile([index, -1, -1], n)
+    flat["threshold"][::3] = cuts
+    flat["left"][::3], flat["right"][::3] = roots + 1, roots + 2
+    flat["value"][2::3] = 0.01
+    return Fusion(**flat, roots=roots, scale=1.0, offset=-20.0)
+
+
+def test_the_trace_equals_the_steps(profile: Profile, draw: Draw) -> None:
+    observations = [*draw([1, 2, 3], 300, 0), *later(draw([10, 11], 40, 1), 300)]
+    rng = np.random.default_rng(0)
+    observations = [replace(o, weight=float(rng.choice([0.0, 0.5, 1.0, 2.0]))) for o in observations]
+    for name in ("surprise_10_topics", "unusual_5_groups", "overlap_20_topics", "log_odds", "coherence_15_groups"):
+        judged = replace(profile, fusion=one_figure(FEATURES.index(name)), params=BayesParams(forget=0.99))
+        params = Params(64, judged)
+        _, results = fold(params, params.empty(), observations, Rule("bayes", np.inf))
+        figures, _ = trace(
+            params.bayes,
+            judged.assign(np.stack([o.vector for o in observations])),
+            np.array([o.weight for o in observations], np.float32),
+            background=judged.background,
+            groups=judged.groups,
+            group_background=judged.group_background,
+        )
+        expected = np.clip(figures[:, FEATURES.index(name)], -20.0, 20.0)
+        np.testing.assert_allclose(np.array([r.log_odds for r in results], np.float64), expected, atol=0.011)
+
+
+def test_surprise_by_hand(profile: Profile, draw: Draw) -> None:
+    """The newest five after thirty: each one's log-ratio under a Dirichlet of the twenty-five before, clipped."""
+    observations = [*draw([1, 2, 3], 25, 0), *later(draw([1, 10, 11], 5, 1), 25)]
+    assigned = profile.assign(np.stack([o.vector for o in observations]))
+    shares = np.zeros((30, profile.topics))
+    np.put_along_axis(shares, assigned.topics.astype(np.int64), assigned.shares / 65_535, axis=1)
+    before, p0, alpha = shares[:25].sum(0), profile.background.astype(np.float64), profile.params.alpha
+    ratios = np.log((alpha * p0 + before) @ shares[25:].T / (alpha + 25) / (p0 @ shares[25:].T))
+    figures, _ = trace(
+        profile.params,
+        assigned,
+        np.ones(30, np.float32),
+        background=profile.background,
+        groups=profile.groups,
+        group_background=profile.group_background,
+    )
+    told = dict(zip(evidence.FEATURES, figures[-1], strict=True))
+    np.testing.assert_allclose(told["surprise_5_topics"], np.clip(ratios, -3, 3).mean(), atol=1e-5)
+    np.testing.assert_allclose(told["familiar_5_topics"], (ratios > 0).mean(), atol=1e-9)
+    window = shares[25:].sum(0)
+    cosine = window @ before / np.linalg.norm(window) / np.linalg.norm(before)
+    # Weighted by the behaviours' own squared shares, the same as the cosine where each lies in few topics.
+    np.testing.assert_allclose(told["overlap_5_topics"], cosine, atol=0.02)
+    np.testing.assert_allclose(told["focus_5_topics"], window @ window / 25, atol=1e-5)
+    np.testing.assert_allclose(told["log_age"], np.log(30))
+    assert detector.MIN_HISTORY < 30
