@@ -241,7 +241,7 @@ def _reweigh(  # noqa: PLR0917 - compiled functions take no keywords
 
 
 @compiled
-def _spill(
+def _spill(  # noqa: PLR0917 - compiled functions take no keywords
     older: NDArray[np.float32],
     older_total: float,
     topics: NDArray[np.uint16],
@@ -265,7 +265,7 @@ def _prepend(newest: NDArray[Any], others: NDArray[Any], length: int) -> NDArray
 
 
 def log_odds(params: BayesParams, state: BayesState) -> float:
-    """Log-odds that the run began within the last R behaviours against before; `NOTHING_TO_JUDGE` before there is a question.
+    """Log-odds that the run began within the last R behaviours against before; -20 before there is a question.
 
     Within R behaviours of the regime's declaration: any later beginning against up to then.
     """

@@ -19,7 +19,8 @@ FORMAT = 2
 _HEADER = np.dtype(
     [
         ("magic", "S4"), ("format", "<u2"), ("dim", "<u2"), ("vectors", "<u2"), ("assignments", "<u2"),
-        ("surprises", "<u2"), ("topics", "<u2"), ("nearest", "u1"), ("past", "u1"), ("has_reference", "?"), ("has_bayes", "?"),
+        ("surprises", "<u2"), ("topics", "<u2"), ("nearest", "u1"), ("past", "u1"),
+        ("has_reference", "?"), ("has_bayes", "?"),
         ("behaviors", "<i8"), ("older_weight", "<f8"), ("older_time", "<f8"), ("older_count", "<i8"),
         ("reference_time", "<f8"), ("older_total", "<f8"), ("log_older", "<f8"), ("age", "<i8"),
         ("since", "<i8"),

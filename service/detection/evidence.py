@@ -36,7 +36,7 @@ FEATURES = (
     "log_age",
     "log_odds",
 )
-"""Names of the figures in their order. `log_age` is of the regime's length in behaviours, `log_odds` that of `bayes`."""
+"""Names of the figures in their order. `log_age` is of the regime's length, `log_odds` that of `bayes`."""
 DIRECTIONS = {"surprise": -1, "familiar": -1, "coherence": 1, "overlap": -1, "unusual": -1, "unusual_deviations": -1,
               "below_least": -1, "log_odds": 1}  # fmt: skip
 """Which way a figure may move the verdict, where the meaning allows one way only: down with it, or up."""

@@ -36,6 +36,7 @@ class Profile:
         fusion: what judges all the evidence; None where the log-odds of `bayes` alone are the verdict.
         threshold: log-odds above which a change is declared.
         behaviors_per_false_alarm: average run length at that threshold, as measured when the profile was made.
+        ladder: pairs of a run length and the threshold for it, for who asks for another one.
     """
 
     id: str
@@ -53,6 +54,7 @@ class Profile:
     behaviors_per_false_alarm: float
     params: BayesParams = field(default_factory=BayesParams)
     fusion: Fusion | None = None
+    ladder: tuple[tuple[float, float], ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not fit together.

@@ -43,8 +43,8 @@ def trace(
     )  # fmt: skip
 
 
-_predictive, _reweigh, _spill, _log_odds = bayes._predictive, bayes._reweigh, bayes._spill, bayes._log_odds  # noqa: SLF001 - its own compiled parts
-_figures = evidence._figures  # noqa: SLF001 - likewise
+_predictive, _reweigh, _spill, _log_odds = bayes._predictive, bayes._reweigh, bayes._spill, bayes._log_odds
+_figures = evidence._figures
 
 
 @compiled

@@ -50,6 +50,7 @@ def summary(profile: Profile) -> dict[str, Any]:
             "scale": profile.fusion.scale,
             "offset": profile.fusion.offset,
         },
+        "ladder": [list(step) for step in profile.ladder],
         "labels": list(profile.labels),
     }
 
@@ -122,6 +123,7 @@ def _assemble(told: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Profile:
         labels=tuple(told["labels"]),
         params=BayesParams(**{key: value for key, value in told["params"].items() if key in known}),
         fusion=fusion,
+        ladder=tuple((asked, threshold) for asked, threshold in told["ladder"]),
         **{name: told[name] for name in _NUMBERS},
         **wide,
     )

@@ -1,0 +1,163 @@
+"""The four sources: real histories, and users made up from real texts.
+
+Files are those that their publishers offer, at a path that the caller gives; nothing of them is kept here.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from bench.household.data import FUEL, NO_CATEGORY, NO_PRODUCT, tables
+from bench.household.words import describe
+from service.evaluation.streams import Stream, divide_users
+
+SHORTEST = 20
+"""Behaviours of the shortest history that is used."""
+TOPICS_EACH = (2, 6)
+NOISE = 0.1
+"""Share of a made-up user's behaviours that are about anything at all."""
+Random = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Source:
+    """Histories over distinct texts.
+
+    Attributes:
+        texts: the texts.
+        fit: users that a profile is fitted to.
+        test: other users, whom nothing was done to.
+        planted: changes that were planted when the users were made up; without them, they are planted in `test`.
+    """
+
+    texts: list[str]
+    fit: list[Stream]
+    test: list[Stream]
+    planted: dict[str, list[Stream]]
+
+
+def topics_planted(data: Path, seed: int) -> Source:
+    """Made-up users with two to six of 300 subjects of posts each, and a tenth of anything else.
+
+    Users of the fit draw from one half of the titles, those of the test from the other.
+    """
+    frame = pl.read_csv(data / "topic_titles.csv")
+    texts, items = _distinct(frame["text"].to_list())
+    subjects, of = np.unique(frame["topic"].to_numpy(), return_inverse=True)
+    rng = np.random.default_rng(seed)
+    half = rng.random(len(items)) < 0.5
+    pools = [[items[side & (of == k)] for k in range(len(subjects))] for side in (half, ~half)]
+    fit = [_made_up(rng, pools[0], f"fit {n}", 150, None) for n in range(800)]
+    test = [_made_up(rng, pools[1], f"test {n}", 100, None) for n in range(1000)]
+    changing = [_made_up(rng, pools[1], f"changing {n}", 100, int(rng.integers(30, 61))) for n in range(800)]
+    return Source(texts, fit, test, {"other subjects from one behaviour on": changing})
+
+
+def _made_up(rng: Random, pools: Sequence[NDArray[np.int64]], user: str, length: int, change: int | None) -> Stream:
+    """A user with some subjects, and others from `change` on."""
+    order = rng.permutation(len(pools))
+    first, second = rng.integers(TOPICS_EACH[0], TOPICS_EACH[1] + 1, size=2)
+    parts = [_mixture(rng, pools, order[:first], length if change is None else change)]
+    if change is not None:
+        parts.append(_mixture(rng, pools, order[first : first + second], length - change))
+    subjects, items = (np.concatenate(side) for side in zip(*parts, strict=True))
+    return Stream(user, items, np.ones(length, np.float32), subjects, change)
+
+
+def _mixture(
+    rng: Random, pools: Sequence[NDArray[np.int64]], mine: NDArray[np.int64], length: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    shares = rng.dirichlet(np.full(len(mine), 2.0))
+    subjects = np.where(
+        rng.random(length) < NOISE, rng.integers(len(pools), size=length), mine[rng.choice(len(mine), length, p=shares)]
+    )
+    return subjects, np.array([rng.choice(pools[subject]) for subject in subjects])
+
+
+def movietweetings(data: Path, seed: int) -> Source:
+    """Ratings of films in their genuine order. A film's category is the first genre that it is filed under."""
+    frame = _in_order(data / "movietweetings.csv")
+    return _real(frame, frame["category"].str.split("|").list.first(), seed)
+
+
+def cofacts(data: Path, seed: int) -> Source:
+    """Rumours that people asked about, in Chinese, with the category that each was filed under, if any."""
+    frame = _in_order(data / "cofacts_zh.csv")
+    return _real(frame, frame["category"], seed)
+
+
+def completejourney(_data: Path, seed: int) -> Source:
+    """A year of groceries by 2,469 households; a product's category is the retailer's."""
+    return divided(*households(), seed)
+
+
+def households() -> tuple[list[str], list[Stream]]:
+    """Every household's purchases, in order, one for each product of a basket."""
+    transactions, products = tables()
+    columns = ["household_id", "transaction_timestamp", "basket_id", "product_id"]
+    names = ["product_id", "department", "product_category", "product_type"]
+    lines = transactions[columns].merge(products[names], on="product_id", how="left")
+    lines = lines.drop_duplicates(["basket_id", "product_id"]).sort_values(columns, kind="stable")
+    frame = pl.DataFrame({name: lines[name].astype(object).where(lines[name].notna(), "") for name in names[1:]})
+    frame = frame.with_columns(
+        pl.Series("user_id", lines["household_id"].astype(str).tolist()),
+        known=pl.when(pl.col("product_category") == NO_CATEGORY).then(pl.lit("")).otherwise(pl.col("product_category")),
+    ).filter(
+        pl.col("product_type").str.starts_with(FUEL)
+        | ((pl.col("product_category") != NO_CATEGORY) & ~pl.col("department").is_in(list(NO_PRODUCT)))
+    )
+    kinds = frame.select("known", "product_type").unique()
+    told = kinds.with_columns(text=pl.Series([describe(*kind) for kind in kinds.iter_rows()]))
+    frame = frame.join(told, on=["known", "product_type"], how="left", maintain_order="left")
+    frame = frame.filter(pl.col("text") != "")
+    return _streams(frame, frame["known"])
+
+
+def _in_order(path: Path) -> pl.DataFrame:
+    """Rows by user and time; the times are all UTC and of one form, so that their text sorts as they do."""
+    return pl.read_csv(path, infer_schema=False).sort("user_id", "occurred_at", maintain_order=True)
+
+
+def _real(frame: pl.DataFrame, categories: pl.Series, seed: int) -> Source:
+    return divided(*_streams(frame, categories), seed)
+
+
+def divided(texts: list[str], streams: list[Stream], seed: int) -> Source:
+    """Half of the users for the fit, the others for the test."""
+    fit, test = divide_users(streams, np.random.default_rng(seed), 0.5)
+    return Source(texts, fit, test, {})
+
+
+def _streams(frame: pl.DataFrame, categories: pl.Series) -> tuple[list[str], list[Stream]]:
+    """Histories of `SHORTEST` behaviours or more, of a frame that is in order of time."""
+    texts, items = _distinct(frame["text"].to_list())
+    filed = categories.fill_null("").to_numpy()
+    _, codes = np.unique(filed, return_inverse=True)
+    codes = np.where(filed == "", -1, codes).astype(np.int64)
+    users = frame["user_id"].to_numpy()
+    order = np.argsort(users, kind="stable")
+    starts = np.flatnonzero(np.r_[True, users[order][1:] != users[order][:-1]])
+    histories = np.split(order, starts[1:])
+    return texts, [
+        Stream(str(users[rows[0]]), items[rows], np.ones(len(rows), np.float32), codes[rows])
+        for rows in histories
+        if len(rows) >= SHORTEST
+    ]
+
+
+def _distinct(texts: list[str]) -> tuple[list[str], NDArray[np.int64]]:
+    distinct = list(dict.fromkeys(texts))
+    rows = {text: row for row, text in enumerate(distinct)}
+    return distinct, np.array([rows[text] for text in texts], np.int64)
+
+
+SOURCES: dict[str, Callable[[Path, int], Source]] = {
+    "topics": topics_planted,
+    "movietweetings": movietweetings,
+    "completejourney": completejourney,
+    "cofacts": cofacts,
+}

@@ -1,0 +1,116 @@
+"""From users' histories to a profile."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from service.calibration.numbers import Tried, choose_numbers
+from service.calibration.population import Population, view
+from service.calibration.search import (
+    Choice,
+    Progress,
+    Trial,
+    learn,
+    search,
+    topics_of,
+    verdicts,
+)
+from service.calibration.topics import label
+from service.detection.profile import Profile
+from service.detection.state import layout
+from service.evaluation.measures import run_length, threshold_for
+from service.evaluation.streams import Stream, divide_users
+from service.profiles import identify
+
+TEACHING = 0.6
+"""Share of the fit users that teach the fusion; the threshold is chosen on the others, whom it has not seen."""
+FEWEST_USERS = 20
+"""Below which there is nothing to hold out."""
+
+
+class CalibrationError(ValueError):
+    """Histories from which no profile can be made; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A profile, and how it came about.
+
+    Attributes:
+        profile: ready for use.
+        trials: choices of topics and numbers by planted changes.
+        likelihoods: numbers by predictive likelihood.
+    """
+
+    profile: Profile
+    trials: list[Trial]
+    likelihoods: list[Tried]
+
+
+def calibrate(
+    population: Population,
+    streams: Sequence[Stream],
+    *,
+    space: str,
+    asked: float = 1000.0,
+    also: Sequence[float] = (300.0, 1000.0, 3000.0),
+    seed: int = 0,
+    choice: Choice | None = None,
+    progress: Progress = lambda _what: None,
+) -> Calibration:
+    """Fit a profile.
+
+    Topics are fitted to the texts; numbers are chosen by predictive likelihood and by planted changes; the fusion
+    learns from planted changes; the threshold is chosen on users whom the fusion has not seen.
+
+    Args:
+        population: texts, and the histories that topics are fitted to.
+        streams: the fit users' histories, the same or some of them.
+        space: `ModelInfo.space` of the encoder.
+        asked: behaviours per false alarm.
+        also: other run lengths to find thresholds for.
+        seed: of everything random; the same seed gives the same profile.
+        choice: topics and numbers, where they are known already; they are not searched for then.
+        progress: told what is going on.
+
+    Raises:
+        CalibrationError: too few users.
+    """
+    if len(streams) < FEWEST_USERS:
+        raise CalibrationError(f"{len(streams)} users with enough behaviours, at least {FEWEST_USERS} are needed")
+    memory = layout(population.vectors.shape[1], 400, 5).assignments
+    trials = list[Trial]()
+    if choice is None:
+        choice, trials = search(population, streams, memory=memory, seed=seed, progress=progress)
+    progress("topics")
+    topics = topics_of(population, choice, seed)
+    params, likelihoods = choose_numbers(population, topics, streams, memory)
+    params = replace(choice.params, alpha=params.alpha, hazard=params.hazard, forget=params.forget)
+    seen = view(population, topics, params)
+    rng = np.random.default_rng(seed)
+    progress("fusion")
+    teaching, held_out = divide_users(streams, rng, TEACHING)
+    fusion = learn(seen, teaching, seen.figures(teaching), rng=rng, seed=seed)
+    progress("threshold")
+    judged = verdicts(seen.figures(held_out), fusion)
+    threshold = round(threshold_for(judged, asked), 4)
+    profile = Profile(
+        id="",
+        space=space,
+        center=topics.center,
+        projection=topics.projection,
+        mix=topics.mix,
+        prototypes=topics.prototypes,
+        background=topics.background,
+        groups=topics.groups,
+        labels=label(population.texts, seen.assigned.topics[:, 0], len(topics.prototypes)),
+        temperature=topics.temperature,
+        nearest=topics.nearest,
+        threshold=threshold,
+        behaviors_per_false_alarm=round(min(run_length(judged, threshold), 1e9), 1),
+        params=params,
+        fusion=fusion,
+        ladder=tuple((length, round(threshold_for(judged, length), 4)) for length in also),
+    )
+    return Calibration(identify(profile), trials, likelihoods)

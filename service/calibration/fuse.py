@@ -1,0 +1,139 @@
+"""Learning how far each figure of the evidence speaks for a change, from planted changes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
+
+from service.detection.detector import MIN_HISTORY
+from service.detection.evidence import DIRECTIONS, FEATURES
+from service.detection.fusion import Fusion
+
+Figures = NDArray[np.float32]
+FIRST, LAST = 7, 20
+"""Behaviours after a planted change from which and up to which the evidence is an example of a change."""
+MOST_CHANGED, MOST_UNCHANGED, MOST_BEFORE = 10_000, 30_000, 10_000
+"""Examples of each sort: behaviours soon after a change, of untouched users, and before a planted change."""
+HARDEST = 10
+"""Behaviours of each user that look most like a change, learnt from once more: the threshold will lie among them."""
+
+
+@dataclass(frozen=True)
+class Planted:
+    """Evidence around a planted change.
+
+    Attributes:
+        figures: (n, len(FEATURES)).
+        change: position of the first behaviour after it.
+    """
+
+    figures: Figures
+    change: int
+
+
+def fuse(untouched: Sequence[Figures], planted: Sequence[Sequence[Planted]], *, prior: float, seed: int) -> Fusion:
+    """Fit the trees.
+
+    Args:
+        untouched: evidence of users to whom nothing was done, (n, len(FEATURES)) each.
+        planted: the same with changes, one sequence for each kind of change; every kind counts the same.
+        prior: probability of a change within the last `LAST` behaviours.
+        seed: of the sampling.
+    """
+    rng = np.random.default_rng(seed)
+    changed, shares = _changed(planted, rng)
+    calm = [figures[MIN_HISTORY:] for figures in untouched]
+    calm += [p.figures[MIN_HISTORY : p.change] for kind in planted for p in kind]
+    unchanged = np.concatenate(
+        [
+            _some(np.concatenate(calm[: len(untouched)]), MOST_UNCHANGED, rng),
+            _some(np.concatenate(calm[len(untouched) :]), MOST_BEFORE, rng),
+        ]
+    )
+    first = _fit(changed, shares, unchanged, seed)
+    hard = [figures[np.argsort(-first.decision_function(figures))[:HARDEST]] for figures in calm if len(figures)]
+    unchanged = np.concatenate([unchanged, *hard])
+    fitted = _fit(changed, shares, unchanged, seed)
+    return _scaled(_flatten(fitted, changed[:1000]), changed, shares, unchanged, prior)
+
+
+def _changed(planted: Sequence[Sequence[Planted]], rng: np.random.Generator) -> tuple[Figures, NDArray[np.float64]]:
+    """Examples of changes, and weights that make every kind count the same and sum to 1."""
+    parts = [
+        _some(np.concatenate([p.figures[p.change + FIRST : p.change + LAST] for p in kind]), MOST_CHANGED, rng)
+        for kind in planted
+        if kind
+    ]
+    shares = [np.full(len(part), 1.0 / len(part) / len(parts)) for part in parts]
+    return np.concatenate(parts), np.concatenate(shares)
+
+
+def _some(rows: Figures, most: int, rng: np.random.Generator) -> Figures:
+    return rows if len(rows) <= most else rows[rng.choice(len(rows), most, replace=False)]
+
+
+def _fit(
+    changed: Figures, shares: NDArray[np.float64], unchanged: Figures, seed: int
+) -> HistGradientBoostingClassifier:
+    directions = [next((way for figure, way in DIRECTIONS.items() if name.startswith(figure)), 0) for name in FEATURES]
+    trees = HistGradientBoostingClassifier(
+        max_iter=100,
+        learning_rate=0.1,
+        max_leaf_nodes=15,
+        min_samples_leaf=40,
+        l2_regularization=5.0,
+        monotonic_cst=directions,
+        early_stopping=False,
+        random_state=seed,
+    )
+    rows, is_change, weights = _examples(changed, shares, unchanged)
+    return trees.fit(rows, is_change, sample_weight=weights * len(rows))
+
+
+def _examples(
+    changed: Figures, shares: NDArray[np.float64], unchanged: Figures
+) -> tuple[Figures, NDArray[np.bool_], NDArray[np.float64]]:
+    """All examples, which are changes, and weights by which both sorts count one half."""
+    rows = np.concatenate([changed, unchanged])
+    weights = np.concatenate([shares, np.full(len(unchanged), 1.0 / len(unchanged))]) / 2.0
+    return rows, np.arange(len(rows)) < len(changed), weights
+
+
+def _flatten(fitted: HistGradientBoostingClassifier, probe: Figures) -> Fusion:
+    """The trees as flat arrays; checked against the library's own sum."""
+    trees = [stage[0].nodes for stage in fitted._predictors]  # the library has no public form of them
+    starts = np.cumsum([0, *(len(tree) for tree in trees)])[:-1]
+    nodes = np.concatenate(trees)
+    leaf = nodes["is_leaf"].astype(bool)
+    shift = np.repeat(starts, [len(tree) for tree in trees])
+    flat = Fusion(
+        feature=np.where(leaf, -1, nodes["feature_idx"]).astype(np.int16),
+        threshold=nodes["num_threshold"].astype(np.float64),
+        left=(nodes["left"] + shift).astype(np.int32),
+        right=(nodes["right"] + shift).astype(np.int32),
+        value=nodes["value"].astype(np.float64),
+        roots=starts.astype(np.int32),
+        scale=1.0,
+        offset=float(np.ravel(fitted._baseline_prediction)[0]),
+    )
+    if not np.allclose(flat.log_odds(probe.astype(np.float64)), fitted.decision_function(probe), atol=1e-6):
+        raise RuntimeError(
+            "scikit-learn keeps its trees in another form than this version reads: pin it to 1.6 or later"
+        )
+    return flat
+
+
+def _scaled(fusion: Fusion, changed: Figures, shares: NDArray[np.float64], unchanged: Figures, prior: float) -> Fusion:
+    """Scale and shift the sum so that it is a log-odds at the prior probability (Platt, 1999)."""
+    rows, is_change, weights = _examples(changed, shares, unchanged)
+    platt = LogisticRegression(C=1e6).fit(
+        fusion.log_odds(rows.astype(np.float64))[:, None], is_change, sample_weight=weights * len(rows)
+    )
+    scale = float(platt.coef_[0, 0])
+    offset = scale * fusion.offset + float(platt.intercept_[0]) + float(np.log(prior / (1.0 - prior)))
+    return Fusion(
+        fusion.feature, fusion.threshold, fusion.left, fusion.right, fusion.value, fusion.roots, scale, offset
+    )

@@ -1,0 +1,77 @@
+"""The histories that a profile is fitted to, and their evidence under given topics and numbers."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.calibration.topics import Topics
+from service.detection.bayes import BayesParams
+from service.detection.profile import Profile
+from service.detection.topics import Assignment, Vectors
+from service.detection.trace import trace
+from service.evaluation.streams import Stream
+
+
+@dataclass(frozen=True)
+class Population:
+    """Users' histories over distinct texts.
+
+    Attributes:
+        texts: n distinct texts.
+        vectors: (n, dim) float32, their unit vectors.
+        streams: the users' histories.
+    """
+
+    texts: list[str]
+    vectors: Vectors
+    streams: list[Stream]
+
+    def occurrences(self) -> NDArray[np.int64]:
+        """(n,), how often each text occurs in the histories."""
+        return np.bincount(np.concatenate([s.items for s in self.streams]), minlength=len(self.texts)).astype(np.int64)
+
+    def categories(self) -> NDArray[np.int64]:
+        """(n,), a category that each text was seen with; -1 where it never had one."""
+        out = np.full(len(self.texts), -1)
+        for stream in self.streams:
+            known = stream.categories >= 0
+            out[stream.items[known]] = stream.categories[known]
+        return out
+
+    @property
+    def categorised(self) -> bool:
+        """Whether there are at least two categories."""
+        known = self.categories()
+        return len(np.unique(known[known >= 0])) > 1
+
+
+@dataclass(frozen=True)
+class View:
+    """All texts' topics under one choice of topics and numbers."""
+
+    topics: Topics | Profile
+    params: BayesParams
+    assigned: Assignment
+
+    def evidence(self, stream: Stream) -> tuple[NDArray[np.float64], float]:
+        """Figures (n, len(FEATURES)) after each behaviour, and the history's log-likelihood."""
+        topics = self.topics
+        return trace(
+            self.params,
+            Assignment(self.assigned.topics[stream.items], self.assigned.shares[stream.items]),
+            stream.weights,
+            background=topics.background,
+            groups=topics.groups,
+            group_background=np.bincount(topics.groups, topics.background).astype(np.float32),
+        )
+
+    def figures(self, streams: Sequence[Stream]) -> list[NDArray[np.float32]]:
+        """Of many histories, in single precision, for there are many."""
+        return [self.evidence(stream)[0].astype(np.float32) for stream in streams]
+
+
+def view(population: Population, topics: Topics | Profile, params: BayesParams) -> View:
+    """Every text's topics, looked up once."""
+    return View(topics, params, topics.assign(population.vectors))

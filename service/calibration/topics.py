@@ -1,0 +1,169 @@
+"""Topics of a population: where texts are looked at from, prototypes, background, groups and labels."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans, MiniBatchKMeans
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
+
+from service.detection.topics import Assignment, Vectors, assign, coordinates
+
+CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
+MOST_DIRECTIONS = 64
+SHRINKAGE = 0.3
+"""Of the covariance within categories towards a sphere, which tames directions that few texts fill."""
+MANY_TEXTS = 5_000
+"""From which on k-means looks at batches."""
+
+
+@dataclass(frozen=True)
+class Topics:
+    """What `Profile` needs to know of topics; the attributes are the profile's."""
+
+    center: Vectors
+    projection: Vectors
+    mix: float
+    prototypes: Vectors
+    background: Vectors
+    groups: NDArray[np.uint16]
+    temperature: float
+    nearest: int
+
+    def assign(self, vectors: Vectors) -> Assignment:
+        """Soft topics of unit vectors (n, dim)."""
+        placed = coordinates(vectors, center=self.center, projection=self.projection, mix=self.mix)
+        return assign(placed, prototypes=self.prototypes, temperature=self.temperature, nearest=self.nearest)
+
+
+def fit_topics(
+    vectors: Vectors,
+    occurrences: NDArray[np.int64],
+    categories: NDArray[np.int64],
+    *,
+    topics: int,
+    temperature: float,
+    mix: float,
+    nearest: int = 5,
+    seed: int = 0,
+) -> Topics:
+    """Fit topics to the texts of a log.
+
+    Args:
+        vectors: (n, dim), unit vectors of distinct texts.
+        occurrences: (n,), how often each occurs.
+        categories: (n,), -1 where there is none.
+        topics: K, at most a third of the texts.
+        temperature: tau of the soft assignment.
+        mix: how much the directions that set categories apart count; without categories 0.
+        nearest: m.
+        seed: of k-means.
+    """
+    center = vectors.mean(axis=0).astype(np.float32)
+    projection = np.zeros((vectors.shape[1], 0), np.float32)
+    if mix > 0.0:
+        known = categories >= 0
+        projection = category_directions(vectors[known], categories[known], center)
+    # In half precision from the start, as the profile keeps them.
+    projection = projection.astype(np.float16).astype(np.float32)
+    placed = coordinates(vectors, center=center, projection=projection, mix=mix)
+    # Frequent texts count more, but not so much that a few fill all topics.
+    weights = np.sqrt(occurrences)
+    prototypes = _means(placed, weights, min(topics, max(len(vectors) // 3, nearest)), seed)
+    prototypes = prototypes.astype(np.float16).astype(np.float32)
+    assigned = assign(placed, prototypes=prototypes, temperature=temperature, nearest=nearest)
+    counts = np.ones(len(prototypes))
+    np.add.at(counts, assigned.topics, assigned.shares / 65_535 * occurrences[:, None])
+    background = (counts / counts.sum()).astype(np.float32)
+    return Topics(
+        center=center,
+        projection=projection,
+        mix=mix,
+        prototypes=prototypes,
+        background=background,
+        groups=_groups(prototypes, background, seed),
+        temperature=temperature,
+        nearest=nearest,
+    )
+
+
+def category_directions(vectors: Vectors, categories: NDArray[np.int64], center: Vectors) -> Vectors:
+    """Directions (dim, d) that set categories apart: linear discriminant analysis (Fisher, 1936; Rao, 1948).
+
+    An encoder's cosine is about all that a text says: a title's words, a brand, a year. In these directions texts of
+    one category are close and categories far apart, so that only what tells interests apart is left.
+    """
+    dim = vectors.shape[1]
+    within, between = np.zeros((dim, dim)), np.zeros((dim, dim))
+    for category in np.unique(categories):
+        own = vectors[categories == category].astype(np.float64) - center
+        mean = own.mean(axis=0)
+        spread = own - mean
+        within += spread.T @ spread
+        between += len(own) * np.outer(mean, mean)
+    within /= len(vectors)
+    within = (1.0 - SHRINKAGE) * within + SHRINKAGE * np.eye(dim) * np.trace(within) / dim
+    values, axes = np.linalg.eigh(within)
+    whiten = axes / np.sqrt(values) @ axes.T
+    strengths, directions = np.linalg.eigh(whiten @ (between / len(vectors)) @ whiten)
+    most = min(len(np.unique(categories)) - 1, MOST_DIRECTIONS)
+    leading = np.argsort(-strengths)[:most]
+    # Stronger directions count more, by the square root of their variance ratio.
+    scales = (np.maximum(strengths[leading], 1e-9) / strengths.max()) ** 0.5
+    return np.asarray(whiten @ directions[:, leading] * scales, np.float32)
+
+
+def _means(placed: Vectors, weights: NDArray[np.float64], k: int, seed: int) -> Vectors:
+    """Unit prototypes (k, dim) by k-means."""
+    if len(placed) > MANY_TEXTS:
+        fitted = MiniBatchKMeans(k, random_state=seed, n_init=3, batch_size=4096).fit(placed, sample_weight=weights)
+    else:
+        fitted = KMeans(k, random_state=seed, n_init=1).fit(placed, sample_weight=weights)
+    means = fitted.cluster_centers_
+    return np.asarray(means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12), np.float32)
+
+
+def _groups(prototypes: Vectors, background: Vectors, seed: int) -> NDArray[np.uint16]:
+    """The group (k,) of each topic: prototypes clustered once more, two groups for each root of K."""
+    groups = min(len(prototypes), max(10, round(2.0 * len(prototypes) ** 0.5)))
+    fitted = KMeans(groups, random_state=seed, n_init=4).fit(prototypes, sample_weight=background)
+    return np.asarray(fitted.labels_, np.uint16)
+
+
+def label(texts: list[str], topics: NDArray[np.uint16], k: int, terms: int = 3) -> tuple[str, ...]:
+    """The terms that set each topic apart: highest log-odds against all topics, shrunk to the background.
+
+    Monroe, Colaresi & Quinn (2008), "Fightin' Words": weighted log-odds with an informative Dirichlet prior.
+
+    Args:
+        texts: n distinct texts.
+        topics: (n,), each text's nearest topic.
+        k: how many topics.
+        terms: how many terms a label has.
+    """
+    vectorizer = CountVectorizer(analyzer=terms_of, min_df=min(5, 1 + len(texts) // 1000), binary=True)
+    words = vectorizer.fit_transform(texts)
+    names = vectorizer.get_feature_names_out()
+    background = np.asarray(words.sum(axis=0)).ravel().astype(np.float64)
+    prior = background / background.sum() * 100.0
+    labels = []
+    for topic in range(k):
+        inside = np.asarray(words[topics == topic].sum(axis=0)).ravel()
+        outside = background - inside
+        here, there = inside + prior, outside + prior
+        odds = np.log(here / (here.sum() - here)) - np.log(there / (there.sum() - there))
+        score = odds / np.sqrt(1.0 / here + 1.0 / there)
+        labels.append(", ".join(names[np.argsort(-score, kind="stable")[:terms]]))
+    return tuple(labels)
+
+
+def terms_of(text: str) -> list[str]:
+    """Words of three letters or more that are not stop words; for Chinese and Japanese, pairs of characters."""
+    terms = []
+    for run in re.findall(r"[^\W\d_]+", text.lower()):
+        if CJK.search(run):
+            terms += [run[at : at + 2] for at in range(len(run) - 1)]
+        elif len(run) > 2 and run not in ENGLISH_STOP_WORDS:
+            terms.append(run)
+    return terms
