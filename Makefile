@@ -33,7 +33,7 @@ openapi: $(VENV)/development.stamp
 
 # The profile that ships with the default model. TEXTS is a CSV file with the columns text and topic.
 profile: $(VENV)/development.stamp model
-	python scripts/make_profile.py $(TEXTS) --model $(MODEL) --out service/profiles/default.safetensors
+	python -m scripts.make_profile $(TEXTS) --model $(MODEL) --out service/profiles/default.safetensors
 
 lock:
 	requirements/lock.sh

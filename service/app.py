@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
-from pathlib import Path
 
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -18,16 +17,17 @@ from service.database import migrate
 from service.database.embedded import embedded_postgres
 from service.database.engine import make_engine
 from service.database.sessions import read_sessions, write_sessions
+from service.detection import detector
 from service.detection.profile import Profile
-from service.detection.state import StateError, layout
+from service.detection.state import StateError
 from service.encoder import OnnxEncoder
 from service.encoder.contract import Encoder
 from service.identity import check_secret, load_secret
 from service.middleware import BodyLimitMiddleware, RequestIdMiddleware
 from service.openapi import install_openapi
 from service.problem_handlers import install_handlers
-from service.profiles import DEFAULT_PROFILE, ProfileMismatchError, load_profile
-from service.resources import Resources
+from service.profiles import profile_for
+from service.resources import Resources, detector_params
 from service.settings import Settings
 from service.system.service import ReadinessProbe
 from service.threads import opened_in_thread
@@ -93,8 +93,8 @@ async def open_resources(
         if encoder is None:
             load = partial(_load_encoder, settings)
             encoder = await stack.enter_async_context(opened_in_thread(load, OnnxEncoder.close))
-        profile = await asyncio.to_thread(_load_profile, settings.profile, encoder.info.space)
-        _check_state_fits(encoder.info.dim, profile)
+        profile = await asyncio.to_thread(profile_for, encoder.info.space, settings.profile)
+        await asyncio.to_thread(_warm_detector, settings, encoder.info.dim, profile)
         if not await encoder.canary():
             raise StartError(
                 f"the model {encoder.info.id} does not encode as it did when it was exported; export it again with "
@@ -142,22 +142,13 @@ def _load_encoder(settings: Settings) -> OnnxEncoder:
     )
 
 
-def _load_profile(path: Path | None, space: str) -> Profile | None:
-    if path is not None:
-        return load_profile(path, space=space)
-    try:
-        return load_profile(DEFAULT_PROFILE, space=space)
-    except ProfileMismatchError:
-        return None  # another model than the shipped profile's: `bayes` is uncalibrated, and every answer says so
-
-
-def _check_state_fits(dim: int, profile: Profile | None) -> None:
-    """Refuse at start what would fail at the first request.
+def _warm_detector(settings: Settings, dim: int, profile: Profile | None) -> None:
+    """Compile what the first request would wait for, and refuse what it would fail at.
 
     Raises:
         StartError: the model's vectors are too long for a user's state.
     """
     try:
-        layout(dim, profile.topics if profile else 0, profile.nearest if profile else 0)
+        detector.warm_up(detector_params(settings, dim, profile))
     except StateError as error:
         raise StartError(f"this model cannot be served: {error}") from error

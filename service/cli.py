@@ -1,10 +1,12 @@
 """The command line, `swerve`."""
 
 import asyncio
+import importlib
 import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, NoReturn
 
 import typer
@@ -16,8 +18,10 @@ from service.database import migrate as schema
 from service.database.embedded import EmbeddedPostgresError
 from service.database.engine import DatabaseAwayError
 from service.database.migrate import MigrationError
+from service.detection.detector import Rule, RuleName
 from service.detection.profile import ProfileError
 from service.encoder import ModelFolderError
+from service.errors import InputError
 from service.identity import UserKeySecretError
 from service.server import PortError, run
 from service.settings import Settings, SettingsError, load_settings
@@ -25,7 +29,7 @@ from service.settings import Settings, SettingsError, load_settings
 FAILED = 1
 FAILURES = (StartError, EmbeddedPostgresError, DatabaseAwayError, MigrationError, UserKeySecretError, PortError)
 MISUSED = 2
-MISUSES = (ModelFolderError, ProfileError)
+MISUSES = (ModelFolderError, ProfileError, InputError)
 
 app = typer.Typer(
     name="swerve",
@@ -90,6 +94,74 @@ def openapi(
         _fail(f"cannot write {out}: {error.strerror}", FAILED)
 
 
+LogFile = Annotated[Path, typer.Argument(help="CSV or Parquet with user_id, occurred_at, text; see docs/logs.md.")]
+ModelFolder = Annotated[Path | None, typer.Option(help="The exported model [SWERVE_MODEL_DIR, models/default].")]
+ProfileFile = Annotated[Path | None, typer.Option(help="The profile [SWERVE_PROFILE, the shipped one].")]
+Fewest = Annotated[int, typer.Option("--min-behaviors", min=12, help="Shorter histories are left out.")]
+Most = Annotated[int, typer.Option("--max-behaviors", min=1000, help="Of a longer log, users drawn at random.")]
+Seed = Annotated[int, typer.Option(help="Of everything random; the same seed gives the same result.")]
+
+
+@app.command()
+def calibrate(  # noqa: PLR0917 - typer passes them by name
+    log: LogFile,
+    out: Annotated[Path, typer.Option(help="The profile to write; the report goes beside it, .html and .json.")],
+    model: ModelFolder = None,
+    behaviors_per_false_alarm: Annotated[
+        float, typer.Option(min=20.0, max=1e6, help="How rare false alarms are to be.")
+    ] = 1000.0,
+    fewest: Fewest = 20,
+    most: Most = 400_000,
+    seed: Seed = 0,
+) -> None:
+    """Make a profile from your own log, without labels, and a report of how good it is."""
+    settings = _settings()
+    command = _command("calibrate")
+    asked = command.Asked(log, out, model or settings.model_dir, behaviors_per_false_alarm, fewest, most, seed)
+    _run(lambda: typer.echo(command.run(asked, settings)))
+
+
+@app.command()
+def evaluate(  # noqa: PLR0917 - typer passes them by name
+    log: LogFile,
+    out: Annotated[Path, typer.Option(help="The report to write, .html; its figures go beside it as .json.")],
+    model: ModelFolder = None,
+    profile: ProfileFile = None,
+    fewest: Fewest = 20,
+    most: Most = 400_000,
+    seed: Seed = 0,
+) -> None:
+    """Plant changes in a log, and count how many the detector and the plain rules find."""
+    settings = _settings()
+    command = _command("evaluate")
+    asked = command.Asked(log, out, model or settings.model_dir, profile or settings.profile, fewest, most, seed)
+    _run(lambda: typer.echo(command.run(asked, settings)))
+
+
+@app.command()
+def replay(  # noqa: PLR0917 - typer passes them by name
+    log: LogFile,
+    out: Annotated[Path, typer.Option(help="The decisions to write, CSV or Parquet by its ending.")],
+    model: ModelFolder = None,
+    profile: ProfileFile = None,
+    detector: Annotated[RuleName, typer.Option(help="Which score decides.")] = "bayes",
+    threshold: Annotated[float | None, typer.Option(help="Above what; without it, the configured one.")] = None,
+) -> None:
+    """Run the detector over a log, without server or database: one decision for each behaviour."""
+    settings = _settings()
+    command = _command("replay")
+    asked = command.Asked(log, out, model or settings.model_dir, profile or settings.profile, Rule(detector, threshold))
+    _run(lambda: typer.echo(command.run(asked, settings)))
+
+
+def _command(name: str) -> ModuleType:
+    """A command's module, for it needs packages that the service does without."""
+    try:
+        return importlib.import_module(f"service.commands.{name}")
+    except ModuleNotFoundError as error:
+        _fail(f"swerve {name} needs the package {error.name}: pip install 'swerve[calibrate]'", MISUSED)
+
+
 def write_whole(path: Path, text: str) -> None:
     """Write a file whole or not at all."""
     unfinished = path.with_name(f".{path.name}.unfinished")
@@ -129,6 +201,8 @@ def _run(action: Callable[[], None]) -> None:
         _fail(str(error), MISUSED)
     except FAILURES as error:
         _fail(str(error), FAILED)
+    except OSError as error:
+        _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", FAILED)
     except DBAPIError as error:
         _fail(f"the database refused: {error.orig}", FAILED)
 

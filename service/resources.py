@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 from starlette.requests import HTTPConnection
 
 from service.database.sessions import ReadSession, WriteSession
+from service.detection.detector import Params
 from service.detection.profile import Profile
 from service.encoder.contract import Encoder
 from service.settings import Settings
@@ -51,3 +52,18 @@ def get_resources(connection: HTTPConnection) -> Resources:
 
 
 ResourcesDependency = Annotated[Resources, Depends(get_resources)]
+
+
+def detector_params(settings: Settings, dim: int, profile: Profile | None) -> Params:
+    """What the detectors need of the settings, the model and the profile."""
+    return Params(
+        dim=dim,
+        profile=profile,
+        half_life_days=settings.half_life_days,
+        window=settings.window,
+        thresholds={
+            "distance": settings.distance_threshold,
+            "rate": settings.rate_threshold,
+            "window": settings.window_threshold,
+        },
+    )

@@ -3,7 +3,7 @@
 Files are those that their publishers offer, at a path that the caller gives; nothing of them is kept here.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,16 +11,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from bench.detection.made_up import made_up
 from bench.household.data import FUEL, NO_CATEGORY, NO_PRODUCT, tables
 from bench.household.words import describe
 from service.evaluation.streams import Stream, divide_users
 
 SHORTEST = 20
 """Behaviours of the shortest history that is used."""
-TOPICS_EACH = (2, 6)
-NOISE = 0.1
-"""Share of a made-up user's behaviours that are about anything at all."""
-Random = np.random.Generator
 
 
 @dataclass(frozen=True)
@@ -51,31 +48,12 @@ def topics_planted(data: Path, seed: int) -> Source:
     rng = np.random.default_rng(seed)
     half = rng.random(len(items)) < 0.5
     pools = [[items[side & (of == k)] for k in range(len(subjects))] for side in (half, ~half)]
-    fit = [_made_up(rng, pools[0], f"fit {n}", 150, None) for n in range(800)]
-    test = [_made_up(rng, pools[1], f"test {n}", 100, None) for n in range(1000)]
-    changing = [_made_up(rng, pools[1], f"changing {n}", 100, int(rng.integers(30, 61))) for n in range(800)]
+    fit = [made_up(rng, pools[0], f"fit {n}", length=150) for n in range(800)]
+    test = [made_up(rng, pools[1], f"test {n}", length=100) for n in range(1000)]
+    changing = [
+        made_up(rng, pools[1], f"changing {n}", length=100, change=int(rng.integers(30, 61))) for n in range(800)
+    ]
     return Source(texts, fit, test, {"other subjects from one behaviour on": changing})
-
-
-def _made_up(rng: Random, pools: Sequence[NDArray[np.int64]], user: str, length: int, change: int | None) -> Stream:
-    """A user with some subjects, and others from `change` on."""
-    order = rng.permutation(len(pools))
-    first, second = rng.integers(TOPICS_EACH[0], TOPICS_EACH[1] + 1, size=2)
-    parts = [_mixture(rng, pools, order[:first], length if change is None else change)]
-    if change is not None:
-        parts.append(_mixture(rng, pools, order[first : first + second], length - change))
-    subjects, items = (np.concatenate(side) for side in zip(*parts, strict=True))
-    return Stream(user, items, np.ones(length, np.float32), subjects, change)
-
-
-def _mixture(
-    rng: Random, pools: Sequence[NDArray[np.int64]], mine: NDArray[np.int64], length: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    shares = rng.dirichlet(np.full(len(mine), 2.0))
-    subjects = np.where(
-        rng.random(length) < NOISE, rng.integers(len(pools), size=length), mine[rng.choice(len(mine), length, p=shares)]
-    )
-    return subjects, np.array([rng.choice(pools[subject]) for subject in subjects])
 
 
 def movietweetings(data: Path, seed: int) -> Source:

@@ -19,6 +19,7 @@ from service.calibration.search import (
 from service.calibration.topics import label
 from service.detection.profile import Profile
 from service.detection.state import layout
+from service.errors import InputError
 from service.evaluation.measures import run_length, threshold_for
 from service.evaluation.streams import Stream, divide_users
 from service.profiles import identify
@@ -29,7 +30,7 @@ FEWEST_USERS = 20
 """Below which there is nothing to hold out."""
 
 
-class CalibrationError(ValueError):
+class CalibrationError(InputError):
     """Histories from which no profile can be made; the message says why and what to do."""
 
 

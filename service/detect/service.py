@@ -17,11 +17,11 @@ from service.detect.incoming import Incoming, check
 from service.detect.repository import User
 from service.detect.schemas import BatchItem, DetectRequest, DetectResponse, Rejected
 from service.detection import codec
-from service.detection.detector import Params, Rule
+from service.detection.detector import Rule
 from service.identity import user_key
 from service.problem_handlers import field_error
 from service.problems import InvalidRequest, Problem
-from service.resources import Resources
+from service.resources import Resources, detector_params
 from service.snapshots import repository as snapshots
 
 ERASED = "the user was erased after this behaviour occurred"
@@ -134,7 +134,7 @@ class Judging:
         self.request = request
         self.user = user
         self.behaviors = behaviors
-        self.params = detector_params(resources)
+        self.params = detector_params(resources.settings, resources.encoder.info.dim, resources.profile)
         self.rule = Rule(request.options.detector, request.options.threshold)
         self.rejected: list[Rejected] = []
 
@@ -234,22 +234,6 @@ class Judging:
             "model_digest": self.resources.encoder.info.digest,
             "profile_id": self.resources.profile.id if self.resources.profile else None,
         }
-
-
-def detector_params(resources: Resources) -> Params:
-    """What the detectors need of the settings, the model and the profile."""
-    settings = resources.settings
-    return Params(
-        dim=resources.encoder.info.dim,
-        profile=resources.profile,
-        half_life_days=settings.half_life_days,
-        window=settings.window,
-        thresholds={
-            "distance": settings.distance_threshold,
-            "rate": settings.rate_threshold,
-            "window": settings.window_threshold,
-        },
-    )
 
 
 def _keys(user: User) -> tuple[str, bytes]:

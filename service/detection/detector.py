@@ -222,6 +222,19 @@ def fold(params: Params, state: State, observations: Iterable[Observation], rule
     return state, results
 
 
+def warm_up(params: Params) -> None:
+    """Compile everything that a step runs, which takes seconds where it was never kept.
+
+    Raises:
+        StateError: no state within its bound holds vectors so long.
+    """
+    vector = np.zeros(params.dim, np.float32)
+    vector[0] = 1.0
+    many = params.layout.assignments + 2
+    state, _ = fold(params, params.empty(), (Observation(vector, 1.0, float(n)) for n in range(many)), Rule())
+    mark(params, state)
+
+
 def mark(params: Params, state: State) -> State:
     """Take a snapshot: later movement is measured from the present z."""
     return replace(state, interest=interest.mark(state.interest, half_life=params.half_life))

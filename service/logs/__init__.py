@@ -4,5 +4,6 @@ from service.logs.decisions import DECISION_COLUMNS, SCHEMA, DecisionsWriter
 from service.logs.errors import LogError
 from service.logs.history import History
 from service.logs.log import Log, open_log
+from service.logs.weights import weights_of
 
-__all__ = ["DECISION_COLUMNS", "SCHEMA", "DecisionsWriter", "History", "Log", "LogError", "open_log"]
+__all__ = ["DECISION_COLUMNS", "SCHEMA", "DecisionsWriter", "History", "Log", "LogError", "open_log", "weights_of"]

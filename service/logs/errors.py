@@ -1,10 +1,12 @@
 """What can be wrong with a log."""
 
+from service.errors import InputError
+
 LONGEST_VALUE = 60
 """Characters of an offending value that a message quotes."""
 
 
-class LogError(ValueError):
+class LogError(InputError):
     """A log that cannot be used; the message names file, row and remedy."""
 
 

@@ -104,6 +104,20 @@ def load_profile(path: Path, *, space: str) -> Profile:
     return _assemble(told, arrays)
 
 
+def profile_for(space: str, path: Path | None) -> Profile | None:
+    """The given profile; without one the shipped one, or None where that was made for another model.
+
+    Raises:
+        ProfileError: as `load_profile`.
+    """
+    if path is not None:
+        return load_profile(path, space=space)
+    try:
+        return load_profile(DEFAULT_PROFILE, space=space)
+    except ProfileMismatchError:
+        return None
+
+
 def _assemble(told: dict[str, Any], arrays: dict[str, NDArray[Any]]) -> Profile:
     """The profile of what a file says."""
     # Computed in the precision that it was measured in when it was made; contiguous, as compiled code wants it.

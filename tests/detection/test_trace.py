@@ -6,7 +6,7 @@ import numpy as np
 
 from service.detection import detector, evidence
 from service.detection.bayes import BayesParams
-from service.detection.detector import Observation, Params, Rule, fold
+from service.detection.detector import Params, Rule, fold
 from service.detection.evidence import FEATURES
 from service.detection.fusion import Fusion
 from service.detection.profile import Profile

@@ -1,0 +1,188 @@
+"""Calibration on a small made-up population, where the truth is known."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from service.calibration.calibrate import Calibration, CalibrationError, calibrate
+from service.calibration.fuse import Planted, fuse
+from service.calibration.numbers import choose_numbers
+from service.calibration.population import Population, view
+from service.calibration.search import HALVES, JOINED, Choice, plant, topics_of, verdicts
+from service.calibration.topics import category_directions, label, terms_of
+from service.detection.bayes import BayesParams
+from service.detection.evidence import DIRECTIONS, FEATURES
+from service.detection.profile import Profile
+from service.detection.topics import coordinates
+from service.evaluation.measures import delays, run_length
+from service.evaluation.streams import Stream
+from service.profiles import load_profile, save_profile, summary
+
+DIM, SUBJECTS, TEXTS_EACH = 48, 24, 12
+CHOICE = Choice(24, 0.1, 0.5, params=BayesParams(memory=64))
+
+
+def made_up(users: int, seed: int) -> Population:
+    """Users with three of 24 subjects each; a text's vector is its subject's and as much that tells nothing."""
+    rng = np.random.default_rng(seed)
+    truth = np.random.default_rng(0)
+    subjects = truth.normal(size=(SUBJECTS, DIM // 2))
+    subjects /= np.linalg.norm(subjects, axis=1, keepdims=True)
+    subject_of = np.repeat(np.arange(SUBJECTS), TEXTS_EACH)
+    noise = truth.normal(size=(len(subject_of), DIM // 2))
+    noise /= np.linalg.norm(noise, axis=1, keepdims=True)
+    vectors = np.concatenate([subjects[subject_of], noise], axis=1).astype(np.float32) / np.float32(2**0.5)
+    streams = []
+    for user in range(users):
+        mine = rng.permutation(SUBJECTS)[:4]
+        chosen = rng.choice(mine, size=70)
+        items = chosen * TEXTS_EACH + rng.integers(TEXTS_EACH, size=70)
+        streams.append(Stream(f"u{user}", items, np.ones(70, np.float32), chosen.astype(np.int64)))
+    texts = [f"subject{chr(97 + k)} thing{n}" for k in range(SUBJECTS) for n in range(TEXTS_EACH)]
+    return Population(texts, vectors, streams)
+
+
+@pytest.fixture(scope="module")
+def population() -> Population:
+    return made_up(120, 1)
+
+
+@pytest.fixture(scope="module")
+def made(population: Population) -> Calibration:
+    return calibrate(population, population.streams, space="made-up", asked=300.0, choice=CHOICE)
+
+
+def test_planted_changes_are_found_at_the_asked_rate(made: Calibration) -> None:
+    others = made_up(120, 2)
+    profile = made.profile
+    seen = view(others, profile, profile.params)
+    untouched = verdicts(seen.figures(others.streams), profile.fusion)
+    assert 100 < run_length(untouched, profile.threshold) < 1000
+    planted = plant(others.streams, np.random.default_rng(3), tries=1)
+    assert set(planted) == {JOINED, HALVES}
+    for streams in planted.values():
+        series = verdicts(seen.figures(streams), profile.fusion)
+        waits = delays(series, [s.change or 0 for s in streams], profile.threshold)
+        assert np.mean(waits <= 20) > 0.8
+
+
+def test_the_same_seed_gives_the_same_profile(population: Population, made: Calibration) -> None:
+    again = calibrate(population, population.streams, space="made-up", asked=300.0, choice=CHOICE)
+    assert again.profile.id == made.profile.id
+    other = calibrate(population, population.streams, space="made-up", asked=300.0, choice=CHOICE, seed=1)
+    assert other.profile.id != made.profile.id
+
+
+def test_a_profile_survives_the_file(made: Calibration, tmp_path: Path) -> None:
+    path = tmp_path / "profile.safetensors"
+    save_profile(made.profile, path)
+    back = load_profile(path, space="made-up")
+    assert summary(back) == summary(made.profile)
+    rows = np.random.default_rng(0).normal(size=(50, len(FEATURES)))
+    assert back.fusion is not None
+    assert made.profile.fusion is not None
+    np.testing.assert_array_equal(back.fusion.log_odds(rows), made.profile.fusion.log_odds(rows))
+    vectors = made_up(3, 5).vectors
+    np.testing.assert_array_equal(back.assign(vectors).topics, made.profile.assign(vectors).topics)
+    np.testing.assert_array_equal(back.assign(vectors).shares, made.profile.assign(vectors).shares)
+
+
+def test_a_longer_run_length_asks_for_a_higher_threshold(made: Calibration) -> None:
+    lengths, thresholds = zip(*made.profile.ladder, strict=True)
+    assert lengths == (300.0, 1000.0, 3000.0)
+    assert list(thresholds) == sorted(thresholds)
+    assert thresholds[0] == pytest.approx(made.profile.threshold, abs=1e-3)
+
+
+def test_too_few_users_are_refused_with_their_number(population: Population) -> None:
+    with pytest.raises(CalibrationError, match=r"7 users .* at least 20"):
+        calibrate(population, population.streams[:7], space="made-up", choice=CHOICE)
+
+
+def test_category_directions_drop_what_tells_categories_nothing(population: Population) -> None:
+    """Half of every vector is noise of the text's own; in the directions it is gone."""
+    center = population.vectors.mean(axis=0)
+    categories = population.categories()
+    projection = category_directions(population.vectors, categories, center)
+    assert projection.shape == (DIM, SUBJECTS - 1)
+    same = np.equal.outer(categories, categories) & ~np.eye(len(categories), dtype=bool)
+
+    def contrast(mix: float) -> float:
+        placed = coordinates(population.vectors, center=center, projection=projection, mix=mix)
+        cosines = placed @ placed.T
+        return float(cosines[same].mean() - cosines[~same & ~np.eye(len(categories), dtype=bool)].mean())
+
+    assert contrast(1.0) > 0.9
+    assert contrast(0.0) < 0.6
+    assert contrast(0.0) < contrast(0.5) < contrast(1.0)
+
+
+def test_numbers_are_those_of_the_highest_likelihood(population: Population) -> None:
+    topics = topics_of(population, CHOICE, 0)
+    chosen, tried = choose_numbers(population, topics, population.streams, 64)
+    best = max(tried, key=lambda one: one.log_likelihood)
+    assert chosen == best.params
+    seen = replace(view(population, topics, chosen), params=chosen)
+    total = sum(seen.evidence(stream)[1] for stream in population.streams)
+    assert total / sum(map(len, population.streams)) == pytest.approx(best.log_likelihood)
+
+
+def test_the_fusion_moves_only_the_way_its_figures_mean(made: Calibration) -> None:
+    rng = np.random.default_rng(0)
+    fusion = made.profile.fusion
+    assert fusion is not None
+    rows = rng.normal(size=(300, len(FEATURES)))
+    for at, name in enumerate(FEATURES):
+        way = next((w for figure, w in DIRECTIONS.items() if name.startswith(figure)), 0)
+        if way:
+            more = rows.copy()
+            more[:, at] += rng.uniform(0.0, 3.0, size=300)
+            assert np.all(way * (fusion.log_odds(more) - fusion.log_odds(rows)) >= -1e-9), name
+
+
+def test_the_fusion_is_a_log_odds_at_its_prior() -> None:
+    """One figure tells changes apart by a known likelihood ratio: the log-odds is its logarithm and the prior's."""
+    rng = np.random.default_rng(0)
+    at = FEATURES.index("surprise_20_topics")
+
+    def rows(mean: float, n: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+        out = np.zeros((n, len(FEATURES)), np.float32)
+        out[:, at] = rng.normal(mean, 1.0, size=n)
+        return out
+
+    calm = [rows(0.5, 60) for _ in range(200)]
+    changed = [Planted(np.concatenate([rows(0.5, 30), rows(-0.5, 20)]), 30) for _ in range(400)]
+    fusion = fuse(calm, [changed], prior=0.1, seed=0)
+    probe = np.zeros((5, len(FEATURES)))
+    probe[:, at] = [-1.0, -0.5, 0.0, 0.5, 1.0]
+    # Hard examples make it a little too sure of no change, so the level is not exact.
+    np.testing.assert_allclose(fusion.log_odds(probe), np.log(1 / 9) - probe[:, at], atol=0.6)
+
+
+def test_labels_are_the_terms_that_set_topics_apart() -> None:
+    texts = [
+        "red apple pie",
+        "green apple juice",
+        "apple tart",
+        "fast car race",
+        "old car engine",
+        "car and garage",
+    ] * 5
+    topics = np.array([0, 0, 0, 1, 1, 1] * 5, np.uint16)
+    fruit, cars = label(texts, topics, 2)
+    assert fruit.startswith("apple")
+    assert cars.startswith("car")
+
+
+def test_terms_of_chinese_are_pairs_of_characters() -> None:
+    assert terms_of("低碳飲食 and the diet") == ["低碳", "碳飲", "飲食", "diet"]
+
+
+def test_a_profile_of_other_figures_is_refused(made: Calibration) -> None:
+    assert made.profile.fusion is not None
+    beyond = replace(made.profile.fusion, feature=np.full_like(made.profile.fusion.feature, len(FEATURES)))
+    with pytest.raises(ValueError, match="more than the 66 figures"):
+        replace(made.profile, fusion=beyond)
+    assert isinstance(made.profile, Profile)
