@@ -113,11 +113,16 @@ def calibrate(  # noqa: PLR0917 - typer passes them by name
     fewest: Fewest = 20,
     most: Most = 400_000,
     seed: Seed = 0,
+    *,
+    search: Annotated[
+        bool,
+        typer.Option(help="Choose topics and numbers by trial; without, take usual ones, in a fraction of the time."),
+    ] = True,
 ) -> None:
     """Make a profile from your own log, without labels, and a report of how good it is."""
     settings = _settings()
     command = _command("calibrate")
-    asked = command.Asked(log, out, model or settings.model_dir, behaviors_per_false_alarm, fewest, most, seed)
+    asked = command.Asked(log, out, model or settings.model_dir, behaviors_per_false_alarm, fewest, most, seed, search)
     _run(lambda: typer.echo(command.run(asked, settings)))
 
 

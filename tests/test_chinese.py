@@ -5,6 +5,7 @@ The model comes from weights that a package ships, by a script that is no part o
 
 import csv
 import os
+import random
 import subprocess
 import sys
 from collections import defaultdict
@@ -60,15 +61,22 @@ def texts() -> dict[str, list[str]]:
 
 @pytest.fixture(scope="module")
 def profile(multilingual: Path, texts: dict[str, list[str]], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A profile for that model, fitted on some of the texts of each category."""
-    folder = tmp_path_factory.mktemp("profile")
-    with (folder / "texts.csv").open("w", encoding="utf-8", newline="") as file:
+    """A profile for that model, calibrated on users made up from some of the texts of each category."""
+    folder, rng = tmp_path_factory.mktemp("profile"), random.Random(0)  # noqa: S311 - made-up users
+    start = datetime(2020, 1, 1, tzinfo=UTC)
+    with (folder / "log.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["topic", "text"])
-        writer.writerows([category, line] for category, lines in texts.items() for line in lines[:FITTED])
-    make = [sys.executable, "scripts/make_profile.py", str(folder / "texts.csv"), "--model", str(multilingual)]
+        writer.writerow(["user_id", "occurred_at", "text", "category"])
+        for user in range(100):
+            mine = rng.sample(sorted(texts), 2)
+            for hour in range(60):
+                category = rng.choice(mine)
+                line = rng.choice(texts[category][:FITTED])
+                writer.writerow([user, (start + timedelta(hours=hour)).isoformat(), line, category])
     out = folder / "chinese.safetensors"
-    subprocess.run([*make, "--out", str(out), "--topics", "60", "--users", "50"], cwd=ROOT, check=True)
+    command = [sys.executable, "-m", "service", "calibrate", str(folder / "log.csv"), "--out", str(out), "--no-search"]
+    options = ["--model", str(multilingual), "--behaviors-per-false-alarm", "200"]
+    subprocess.run([*command, *options], cwd=ROOT, check=True)
     return out
 
 

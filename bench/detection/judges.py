@@ -23,6 +23,7 @@ OURS, BAYES_ALONE, OFFLINE, ALIBI = (
     "ruptures kernel, sees the future",
     "alibi online MMD",
 )
+KSWIN = "river KSWIN"
 ALIBI_SCRIPT = Path(__file__).parent / "alibi.py"
 
 

@@ -15,8 +15,9 @@ from service.detection.fusion import Fusion
 Figures = NDArray[np.float32]
 FIRST, LAST = 7, 20
 """Behaviours after a planted change from which and up to which the evidence is an example of a change."""
-MOST_CHANGED, MOST_UNCHANGED, MOST_BEFORE = 10_000, 30_000, 10_000
-"""Examples of each sort: behaviours soon after a change, of untouched users, and before a planted change."""
+MOST_CHANGED, MOST_UNCHANGED, MOST_SLOW, MOST_BEFORE = 10_000, 25_000, 10_000, 8_000
+"""Examples of each sort: soon after a change, of untouched users, of slow changes, and before a planted change."""
+TREES = 100
 HARDEST = 10
 """Behaviours of each user that look most like a change, learnt from once more: the threshold will lie among them."""
 
@@ -34,29 +35,37 @@ class Planted:
     change: int
 
 
-def fuse(untouched: Sequence[Figures], planted: Sequence[Sequence[Planted]], *, prior: float, seed: int) -> Fusion:
+def fuse(
+    untouched: Sequence[Figures],
+    slow: Sequence[Figures],
+    planted: Sequence[Sequence[Planted]],
+    *,
+    prior: float,
+    trees: int = TREES,
+    seed: int,
+) -> Fusion:
     """Fit the trees.
 
     Args:
         untouched: evidence of users to whom nothing was done, (n, len(FEATURES)) each.
+        slow: the same of users whose interest moves slowly, which is no change either.
         planted: the same with changes, one sequence for each kind of change; every kind counts the same.
         prior: probability of a change within the last `LAST` behaviours.
+        trees: how many; their learning rate is such that they go equally far.
         seed: of the sampling.
     """
     rng = np.random.default_rng(seed)
     changed, shares = _changed(planted, rng)
-    calm = [figures[MIN_HISTORY:] for figures in untouched]
-    calm += [p.figures[MIN_HISTORY : p.change] for kind in planted for p in kind]
-    unchanged = np.concatenate(
-        [
-            _some(np.concatenate(calm[: len(untouched)]), MOST_UNCHANGED, rng),
-            _some(np.concatenate(calm[len(untouched) :]), MOST_BEFORE, rng),
-        ]
+    sorts = (
+        ([figures[MIN_HISTORY:] for figures in untouched], MOST_UNCHANGED),
+        ([figures[MIN_HISTORY:] for figures in slow], MOST_SLOW),
+        ([p.figures[MIN_HISTORY : p.change] for kind in planted for p in kind], MOST_BEFORE),
     )
-    first = _fit(changed, shares, unchanged, seed)
-    hard = [figures[np.argsort(-first.decision_function(figures))[:HARDEST]] for figures in calm if len(figures)]
+    unchanged = np.concatenate([_some(np.concatenate(rows), most, rng) for rows, most in sorts if rows])
+    first = _fit(changed, shares, unchanged, trees, seed)
+    hard = [figures[np.argsort(-first.decision_function(figures))[:HARDEST]] for rows, _ in sorts for figures in rows]
     unchanged = np.concatenate([unchanged, *hard])
-    fitted = _fit(changed, shares, unchanged, seed)
+    fitted = _fit(changed, shares, unchanged, trees, seed)
     return _scaled(_flatten(fitted, changed[:1000]), changed, shares, unchanged, prior)
 
 
@@ -76,12 +85,12 @@ def _some(rows: Figures, most: int, rng: np.random.Generator) -> Figures:
 
 
 def _fit(
-    changed: Figures, shares: NDArray[np.float64], unchanged: Figures, seed: int
+    changed: Figures, shares: NDArray[np.float64], unchanged: Figures, trees: int, seed: int
 ) -> HistGradientBoostingClassifier:
     directions = [next((way for figure, way in DIRECTIONS.items() if name.startswith(figure)), 0) for name in FEATURES]
-    trees = HistGradientBoostingClassifier(
-        max_iter=100,
-        learning_rate=0.1,
+    model = HistGradientBoostingClassifier(
+        max_iter=trees,
+        learning_rate=10.0 / trees,
         max_leaf_nodes=15,
         min_samples_leaf=40,
         l2_regularization=5.0,
@@ -90,7 +99,7 @@ def _fit(
         random_state=seed,
     )
     rows, is_change, weights = _examples(changed, shares, unchanged)
-    return trees.fit(rows, is_change, sample_weight=weights * len(rows))
+    return model.fit(rows, is_change, sample_weight=weights * len(rows))
 
 
 def _examples(
@@ -132,7 +141,8 @@ def _scaled(fusion: Fusion, changed: Figures, shares: NDArray[np.float64], uncha
     platt = LogisticRegression(C=1e6).fit(
         fusion.log_odds(rows.astype(np.float64))[:, None], is_change, sample_weight=weights * len(rows)
     )
-    scale = float(platt.coef_[0, 0])
+    # Never steeper than learnt: few examples can be told apart perfectly, and would make it sure of everything.
+    scale = min(float(platt.coef_[0, 0]), 1.0)
     offset = scale * fusion.offset + float(platt.intercept_[0]) + float(np.log(prior / (1.0 - prior)))
     return Fusion(
         fusion.feature, fusion.threshold, fusion.left, fusion.right, fusion.value, fusion.roots, scale, offset

@@ -10,7 +10,7 @@ from service.evaluation.streams import Stream
 
 LADDERS: dict[str, tuple[float, ...]] = {
     "alpha": (1.0, 3.0, 10.0, 30.0, 100.0),
-    "hazard": (1 / 1000, 1 / 500, 1 / 200, 1 / 100),
+    "hazard": (1 / 500, 1 / 200, 1 / 100),
     "forget": (1.0, 0.995, 0.98),
 }
 """What is tried of each number, one after the other, from the values of `BayesParams`."""

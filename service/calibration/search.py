@@ -7,11 +7,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from service.calibration.fuse import LAST, Planted, fuse
+from service.calibration.fuse import LAST, TREES, Planted, fuse
 from service.calibration.population import Population, View, view
 from service.calibration.topics import Topics, fit_topics
 from service.detection.bayes import BayesParams
 from service.detection.fusion import Fusion
+from service.detection.state import layout
 from service.evaluation.measures import delays, threshold_at
 from service.evaluation.streams import Stream, drifting, halves, joined
 
@@ -20,8 +21,10 @@ MOST_BEHAVIORS = 120_000
 """Of the untouched histories that the choice looks at."""
 MOST_HALVES, MOST_TRIES = 800, 5
 """Planted changes between halves of categories: about so many, and at most so many of one user's."""
-MOST_DRIFTS, MOST_PLANTED = 100, 1_000
+MOST_DRIFTS, MOST_PLANTED = 200, 1_000
 """Histories that drift, and planted changes of each kind, at most."""
+TREES_TO_CHOOSE = 40
+"""Of the fusions that choices are compared by."""
 SHARES = (0.05, 0.01)
 """Of untouched users alarmed, at which the planted changes found are counted."""
 WITHIN = 20
@@ -72,6 +75,13 @@ UNCATEGORISED = (Choice(50, 0.1, 0.0), Choice(100, 0.1, 0.0), Choice(200, 0.05, 
 """Choices of topics, with categories and without."""
 
 
+def usual_choice(population: Population) -> Choice:
+    """Where nothing is tried: the first of the choices that are for such a population."""
+    choice = (CATEGORISED if population.categorised else UNCATEGORISED)[0]
+    memory = layout(population.vectors.shape[1], choice.topics, choice.nearest).assignments
+    return replace(choice, params=replace(choice.params, memory=memory))
+
+
 def variations(choice: Choice) -> list[Choice]:
     """One number changed at a time."""
     numbers = choice.params
@@ -109,6 +119,7 @@ def learn(
     *,
     rng: np.random.Generator,
     seed: int,
+    trees: int = TREES,
 ) -> Fusion:
     """The fusion that untouched histories teach: themselves, changes planted in them, and slow changes, which are none.
 
@@ -118,10 +129,11 @@ def learn(
         figures: their evidence, where it is known already.
         rng: of the planting.
         seed: of the sampling.
+        trees: how many; fewer are quicker.
     """
     planted = [[_around(seen, s) for s in kind[:MOST_PLANTED]] for kind in plant(streams, rng).values()]
     slow = seen.figures(drifting(streams, rng)[:MOST_DRIFTS])
-    return fuse([*figures, *slow], planted, prior=prior_of(seen.params), seed=seed)
+    return fuse(figures, slow, planted, prior=prior_of(seen.params), trees=trees, seed=seed)
 
 
 def prior_of(params: BayesParams) -> float:
@@ -149,7 +161,7 @@ def try_choice(population: Population, choice: Choice, folds: Sequence[Sequence[
     figures = [seen.figures(fold) for fold in folds]
     fused, alone = list[float](), list[float]()
     for teach, judge in ((0, 1), (1, 0)):
-        fusion = learn(seen, folds[teach], figures[teach], rng=rng, seed=seed)
+        fusion = learn(seen, folds[teach], figures[teach], rng=rng, seed=seed, trees=TREES_TO_CHOOSE)
         planted = {kind: some[:MOST_PLANTED] for kind, some in plant(folds[judge], rng).items()}
         fused.append(_found(seen, figures[judge], planted, fusion))
         alone.append(_found(seen, figures[judge], planted, None))

@@ -14,6 +14,7 @@ from service.calibration.calibrate import FEWEST_USERS, Calibration, calibrate
 from service.calibration.encode import encode
 from service.calibration.gather import Gathered, gather
 from service.calibration.population import Population
+from service.calibration.search import usual_choice
 from service.commands.common import loaded, progress_bar, require_folder
 from service.commands.figures import Measured, measure, topics_of, trials_of
 from service.detection.profile import Profile
@@ -40,6 +41,7 @@ class Asked:
         fewest_behaviors: of a user.
         most_behaviors: of all users together.
         seed: of everything random.
+        search: whether to choose topics and numbers by trial.
     """
 
     log: Path
@@ -49,6 +51,7 @@ class Asked:
     fewest_behaviors: int
     most_behaviors: int
     seed: int
+    search: bool
 
 
 def run(asked: Asked, settings: Settings) -> str:
@@ -76,6 +79,7 @@ def run(asked: Asked, settings: Settings) -> str:
             asked=asked.behaviors_per_false_alarm,
             also=tuple(sorted({300.0, 1000.0, 3000.0, asked.behaviors_per_false_alarm})),
             seed=asked.seed,
+            choice=None if asked.search else usual_choice(population),
             progress=said,
         )
         measured = measure(

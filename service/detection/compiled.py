@@ -24,6 +24,11 @@ def compiled_sums(function: Callable[Arguments, Returned]) -> Callable[Arguments
     return _compile(function, reorder=True)
 
 
+def compiled_anew(function: Callable[Arguments, Returned]) -> Callable[Arguments, Returned]:
+    """The same for what calls compiled functions of other modules: not kept, for a change in those would go unseen."""
+    return njit(nogil=True, error_model="numpy")(function)
+
+
 def _compile(function: Callable[Arguments, Returned], *, reorder: bool) -> Callable[Arguments, Returned]:
     fastmath = {"reassoc", "contract"} if reorder else False
     try:

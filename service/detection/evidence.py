@@ -132,7 +132,7 @@ def _figures(  # noqa: PLR0917 - compiled functions take no keywords
 
 
 @compiled
-def _windows(  # noqa: PLR0917, C901 - one pass over the windows; compiled functions take no keywords
+def _windows(  # noqa: PLR0917, C901 - one pass; compiled functions take no keywords
     topics: NDArray[np.uint16],
     shares: NDArray[np.uint16],
     weights: NDArray[np.float32],

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from service.detection import bayes, evidence
 from service.detection.bayes import BayesParams
-from service.detection.compiled import compiled
+from service.detection.compiled import compiled_anew
 from service.detection.evidence import FEATURES, LAG, SERIES
 from service.detection.topics import Assignment
 
@@ -47,7 +47,7 @@ _predictive, _reweigh, _spill, _log_odds = bayes._predictive, bayes._reweigh, ba
 _figures = evidence._figures
 
 
-@compiled
+@compiled_anew
 def _trace(  # noqa: PLR0917 - compiled functions take no keywords
     topics: NDArray[np.uint16],
     shares: NDArray[np.uint16],

@@ -148,7 +148,7 @@ BASELINES: dict[str, Statistic] = {
     "mmd 10": partial(mmd, window=10),
     "mmd 20": partial(mmd, window=20),
     "never": never,
-    "always": always,
+    "always, on everyone": always,
 }
 
 

@@ -10,6 +10,7 @@ from service.evaluation.measures import (
     Series,
     delays,
     found_within,
+    highest,
     run_length_estimate,
     threshold_at,
 )
@@ -47,7 +48,9 @@ def compare(
         for kind, streams in planted.items():
             series, changes = [judge(stream) for stream in streams], [stream.change or 0 for stream in streams]
             for share in SHARES:
-                waits = delays(series, changes, threshold_at(calm, share))
+                threshold = threshold_at(calm, share)
+                # What alarms on everyone alike has one threshold only, whatever share is asked for.
+                waits = delays(series, changes, threshold if np.isfinite(threshold) else -np.inf)
                 rows[kind].append(_row(name, share, waits, rng))
                 if share == SHARES[0]:
                     curves[kind].append(_curve(name, waits, rng))
@@ -75,6 +78,12 @@ def interval(estimate: Estimate) -> Interval:
     """An estimate as a report shows it; what is infinite was not measured."""
     value, low, high = (x if np.isfinite(x) else None for x in (estimate.value, estimate.low, estimate.high))
     return Interval(value, low, high)
+
+
+def alarmed(judge: Judge, untouched: Sequence[Stream], others: Sequence[Stream]) -> float:
+    """Share of other users that a detector alarms on at the threshold where 5 % of the untouched ones are."""
+    threshold = threshold_at([judge(stream) for stream in untouched], SHARES[0])
+    return float(np.mean(highest([judge(stream) for stream in others]) > threshold))
 
 
 def run_lengths(

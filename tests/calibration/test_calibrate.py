@@ -10,7 +10,17 @@ from service.calibration.calibrate import Calibration, CalibrationError, calibra
 from service.calibration.fuse import Planted, fuse
 from service.calibration.numbers import choose_numbers
 from service.calibration.population import Population, view
-from service.calibration.search import HALVES, JOINED, Choice, plant, topics_of, verdicts
+from service.calibration.search import (
+    CATEGORISED,
+    HALVES,
+    JOINED,
+    Choice,
+    plant,
+    search,
+    topics_of,
+    variations,
+    verdicts,
+)
 from service.calibration.topics import category_directions, label, terms_of
 from service.detection.bayes import BayesParams
 from service.detection.evidence import DIRECTIONS, FEATURES
@@ -46,7 +56,7 @@ def made_up(users: int, seed: int) -> Population:
 
 @pytest.fixture(scope="module")
 def population() -> Population:
-    return made_up(120, 1)
+    return made_up(90, 1)
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +65,7 @@ def made(population: Population) -> Calibration:
 
 
 def test_planted_changes_are_found_at_the_asked_rate(made: Calibration) -> None:
-    others = made_up(120, 2)
+    others = made_up(90, 2)
     profile = made.profile
     seen = view(others, profile, profile.params)
     untouched = verdicts(seen.figures(others.streams), profile.fusion)
@@ -94,6 +104,17 @@ def test_a_longer_run_length_asks_for_a_higher_threshold(made: Calibration) -> N
     assert lengths == (300.0, 1000.0, 3000.0)
     assert list(thresholds) == sorted(thresholds)
     assert thresholds[0] == pytest.approx(made.profile.threshold, abs=1e-3)
+
+
+def test_the_search_chooses_what_finds_most() -> None:
+    few = made_up(40, 4)
+    choice, trials = search(few, few.streams, memory=64, seed=0, progress=lambda _what: None)
+    assert len(trials) == len(CATEGORISED) + len(variations(CATEGORISED[0]))
+    best = max(trials, key=lambda trial: trial.found)
+    assert choice == best.choice
+    # Half of each vector is noise, so what tells categories apart must help.
+    assert best.choice.mix > 0
+    assert best.found > next(trial.found for trial in trials if trial.choice.mix == 0)
 
 
 def test_too_few_users_are_refused_with_their_number(population: Population) -> None:
@@ -154,7 +175,7 @@ def test_the_fusion_is_a_log_odds_at_its_prior() -> None:
 
     calm = [rows(0.5, 60) for _ in range(200)]
     changed = [Planted(np.concatenate([rows(0.5, 30), rows(-0.5, 20)]), 30) for _ in range(400)]
-    fusion = fuse(calm, [changed], prior=0.1, seed=0)
+    fusion = fuse(calm, [], [changed], prior=0.1, seed=0)
     probe = np.zeros((5, len(FEATURES)))
     probe[:, at] = [-1.0, -0.5, 0.0, 0.5, 1.0]
     # Hard examples make it a little too sure of no change, so the level is not exact.
@@ -183,6 +204,6 @@ def test_terms_of_chinese_are_pairs_of_characters() -> None:
 def test_a_profile_of_other_figures_is_refused(made: Calibration) -> None:
     assert made.profile.fusion is not None
     beyond = replace(made.profile.fusion, feature=np.full_like(made.profile.fusion.feature, len(FEATURES)))
-    with pytest.raises(ValueError, match="more than the 66 figures"):
+    with pytest.raises(ValueError, match=f"more than the {len(FEATURES)} figures"):
         replace(made.profile, fusion=beyond)
     assert isinstance(made.profile, Profile)

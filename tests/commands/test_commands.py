@@ -71,9 +71,17 @@ def profile(folder: Path, model_dir: Path) -> Path:
     """Made by the command under test, once for all tests here."""
     out = folder / "mine.safetensors"
     done = swerve(
-        "calibrate", folder / "log.csv", "--out", out, "--model", model_dir, "--behaviors-per-false-alarm", "500"
+        "calibrate",
+        folder / "log.csv",
+        "--out",
+        out,
+        "--model",
+        model_dir,
+        "--behaviors-per-false-alarm",
+        "100",
+        "--no-search",
     )
-    assert "500 asked" in done.stdout
+    assert "100 asked" in done.stdout
     assert "found within 20 behaviours" in done.stdout
     return out
 
@@ -81,11 +89,11 @@ def profile(folder: Path, model_dir: Path) -> Path:
 def test_calibrate_writes_a_profile_and_its_report(profile: Path) -> None:
     told = json.loads(profile.with_suffix(".json").read_text("utf-8"))
     assert told["profile"]["labels"]
-    assert [trial["chosen"] for trial in told["figures"]["trials"]].count(True) >= 2
+    assert [trial["chosen"] for trial in told["figures"]["trials"]].count(True) == 1
     kinds = told["figures"]["planted"]
     assert len(kinds) == 2
     detectors = {row["detector"] for row in kinds[0]["rows"]}
-    assert {"Swerve", "window cosine 10", "moving averages", "never", "always"} <= detectors
+    assert {"Swerve", "window cosine 10", "moving averages", "never", "always, on everyone"} <= detectors
     page = profile.with_suffix(".html").read_text("utf-8")
     assert "<svg" in page
     assert "mine.safetensors" in page
@@ -129,7 +137,6 @@ def test_replay_finds_the_one_change_there_is(profile: Path, folder: Path, model
     assert 40 <= change["position"] < 60
     assert abs(change["changed_position"] - 40) <= 3
     assert f"{USERS * LENGTH:,} behaviours of {USERS} users" in done.stdout
-    assert decisions.filter(pl.col("mutated") & (pl.col("user_id") != f"u{USERS - 1}")).height <= 8
 
 
 def test_a_distance_rule_needs_no_profile_of_the_model(folder: Path, model_dir: Path) -> None:

@@ -23,10 +23,10 @@ SILENT = {
     "mmd 10": 19,
     "mmd 20": 39,
     "never": LENGTH,
-    "always": 0,
+    "always, on everyone": 0,
 }
 """How many behaviours pass before a rule judges."""
-SENSIBLE = sorted(set(BASELINES) - {"normalized delta", "never", "always"})
+SENSIBLE = sorted(set(BASELINES) - {"normalized delta", "never", "always, on everyone"})
 
 
 def draw(seed: int, *lengths: int) -> Vectors:
@@ -87,7 +87,7 @@ PLAIN: dict[str, Callable[[Vectors], float]] = {
     "mmd 10": plain_mmd(10),
     "mmd 20": plain_mmd(20),
     "never": lambda _: -np.inf,
-    "always": lambda _: np.inf,
+    "always, on everyone": lambda _: np.inf,
 }
 
 
