@@ -107,7 +107,7 @@ def _log(profile: Profile, vectors: Vectors) -> tuple[list[History], Known]:
             History(
                 user_id=str(user),
                 rows=rows + 1,
-                times=3600.0 * np.arange(LENGTH),
+                times=3600.0 * np.arange(LENGTH, dtype=np.float64),
                 occurred_at=["2026-01-01T00:00:00+00:00"] * LENGTH,
                 texts=names[user * LENGTH : (user + 1) * LENGTH],
                 types=["view"] * LENGTH,

@@ -99,13 +99,13 @@ def _false_alarms(result: dict[str, Any]) -> list[str]:
     lines = [
         "### False alarms",
         "",
-        "| behaviours per false alarm, asked | threshold | measured on the test users |",
-        "| --- | --- | --- |",
+        "| behaviours per false alarm, asked | measured on the test users |",
+        "| --- | --- |",
     ]
     for step in result["run_lengths"]:
         told = step["measured"]
         value, low, high = (f"{x:,.0f}" if x is not None else "∞" for x in (told["value"], told["low"], told["high"]))
-        lines.append(f"| {step['asked']:,.0f} | {step['threshold']:.2f} | {value} ({low}–{high}) |")
+        lines.append(f"| {step['asked']:,.0f} | {value} ({low}–{high}) |")
     drift = result["drift"]
     lines += [
         "",

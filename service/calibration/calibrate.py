@@ -17,15 +17,18 @@ from service.calibration.search import (
     verdicts,
 )
 from service.calibration.topics import label
+from service.detection.fusion import Fusion
 from service.detection.profile import Profile
 from service.detection.state import layout
 from service.errors import InputError
-from service.evaluation.measures import run_length, threshold_for
+from service.evaluation.measures import Floats, records, run_length, run_length_line, threshold_for
 from service.evaluation.streams import Stream, divide_users
 from service.profiles import identify
 
 TEACHING = 0.6
 """Share of the fit users that teach the fusion; the threshold is chosen on the others, whom it has not seen."""
+SHORTEST, LONGEST = 100.0, 3_000.0
+"""Run lengths between which the log-odds' scale is read off."""
 FEWEST_USERS = 20
 """Below which there is nothing to hold out."""
 
@@ -94,7 +97,9 @@ def calibrate(
     teaching, held_out = divide_users(streams, rng, TEACHING)
     fusion = learn(seen, teaching, seen.figures(teaching), rng=rng, seed=seed)
     progress("threshold")
-    judged = verdicts(seen.figures(held_out), fusion)
+    figures = seen.figures(held_out)
+    fusion = as_odds_of_alarms(fusion, verdicts(figures, fusion), params.hazard)
+    judged = verdicts(figures, fusion)
     threshold = round(threshold_for(judged, asked), 4)
     profile = Profile(
         id="",
@@ -115,3 +120,24 @@ def calibrate(
         ladder=tuple((length, round(threshold_for(judged, length), 4)) for length in also),
     )
     return Calibration(identify(profile), trials, likelihoods)
+
+
+def as_odds_of_alarms(fusion: Fusion, judged: Sequence[Floats], hazard: float) -> Fusion:
+    """The fusion scaled so that its log-odds are those of an alarm at that level being a true one.
+
+    At a threshold with A behaviours per false alarm there is one false alarm in A behaviours, and, where a new
+    interest begins every 1/h behaviours and is found, one true alarm in 1/h. So the odds are h A, and the log-odds
+    log h + log A, which for untouched users is close to a line in the sum of the trees. Without enough alarms to see
+    the line, the scale stays that of the examples.
+
+    Args:
+        fusion: as learnt.
+        judged: its log-odds on users whom it has not seen.
+        hazard: h.
+    """
+    line = run_length_line(judged, records(judged), SHORTEST, LONGEST)
+    if line is None:
+        return fusion
+    slope, level = line
+    offset = slope * fusion.offset + level + float(np.log(hazard))
+    return replace(fusion, scale=slope * fusion.scale, offset=offset)

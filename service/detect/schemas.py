@@ -93,7 +93,9 @@ class Topics(BaseModel):
 class Contribution(BaseModel):
     """What one behaviour adds to the log-odds of the latest change of this request. They add up to it."""
 
-    event_id: str | None = Field(description="Null for the prior: how rare changes are, before any behaviour.")
+    event_id: str | None = Field(
+        description="Null for what no single behaviour adds: how rare changes are, and evidence of many at once."
+    )
     log_odds: float
 
 

@@ -38,8 +38,8 @@ class Contribution:
     """What one behaviour adds to the log-odds of a change.
 
     Attributes:
-        position: of the behaviour in the user's stream, from 0; None for what no behaviour adds, the prior (the
-            hazard, and how sharply the beginning is known).
+        position: of the behaviour in the user's stream, from 0; None for what no behaviour adds: the prior (the
+            hazard), how sharply the beginning is known, and what the fusion makes of the other evidence.
         log_odds: in nats. All contributions of a change add up to its log-odds.
     """
 
@@ -52,7 +52,7 @@ def contributions(profile: Profile, state: BayesState, run: int, log_odds: float
 
     With A_i the evidence of all runs that began before the change, after behaviour i, and B_i that of the run that
     began with it, behaviour i contributes (log B_i - log B_{i-1}) - (log A_i - log A_{i-1}): a log-ratio of two
-    predictives. What is left of the log-odds is the prior's.
+    predictives. What is left of the log-odds is no behaviour's.
 
     Args:
         profile: the topics and numbers.
@@ -62,7 +62,7 @@ def contributions(profile: Profile, state: BayesState, run: int, log_odds: float
         newest: position of the newest behaviour.
 
     Returns:
-        the prior's part, then one a behaviour, oldest first.
+        the part that is no behaviour's, then one a behaviour, oldest first.
     """
     old_logs = np.append(state.log_run[run:].astype(np.float64), state.log_older)
     ratios = [_ratios(profile, state, index) for index in range(run)]

@@ -3,8 +3,8 @@
 The log-odds of `bayes` alone leave much unused: whether anything of the old interest still occurs, whether the new one
 hangs together, and whether this user is always so scattered. Calibration plants changes in the operator's own histories
 and learns how far each figure speaks for a change, with gradient-boosted trees (Friedman, 2001) whose figures may move
-the verdict only the way that their meaning allows. The sum of the leaves, scaled so that it is a log-odds at the prior
-probability of a recent change, is the statistic that the threshold is compared with.
+the verdict only the way that their meaning allows. The sum of the leaves, scaled so that it is the log-odds of an alarm
+at that level being a true one (`calibration.calibrate.as_odds_of_alarms`), is what the threshold is compared with.
 """
 
 from dataclasses import dataclass

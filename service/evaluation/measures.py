@@ -77,8 +77,7 @@ def threshold_for(series: Series, asked: float) -> float:
     through the logarithms of shorter run lengths, which grows about so: it lies nearer to the truth then, and
     may be beyond the highest value there is.
     """
-    candidates = np.unique(np.concatenate([np.maximum.accumulate(values[MIN_HISTORY:]) for values in series]))
-    candidates = candidates[np.isfinite(candidates)]
+    candidates = records(series)
     if sum(max(len(values) - MIN_HISTORY, 0) for values in series) / asked < FEWEST_ALARMS:
         line = _line(series, candidates, asked)
         if line is not None:
@@ -90,18 +89,37 @@ def threshold_for(series: Series, asked: float) -> float:
     return float(candidates[low])
 
 
+def records(series: Series) -> Floats:
+    """Values that were some user's highest so far: the thresholds at which a run length changes, ascending."""
+    highs: Floats = np.unique(np.concatenate([np.maximum.accumulate(values[MIN_HISTORY:]) for values in series]))
+    return highs[np.isfinite(highs)]
+
+
 def _line(series: Series, candidates: Floats, asked: float) -> float | None:
-    """Where a line through log run lengths reaches the asked one, weighted by the alarms each was counted from."""
+    """Where a line through log run lengths reaches the asked one."""
+    fitted = run_length_line(series, candidates, asked / 8, asked * 3)
+    return None if fitted is None else (float(np.log(asked)) - fitted[1]) / fitted[0]
+
+
+def run_length_line(series: Series, candidates: Floats, shortest: float, longest: float) -> tuple[float, float] | None:
+    """Slope and level of the logarithm of the run length against the threshold; None where it cannot be told.
+
+    Args:
+        series: of untouched users.
+        candidates: thresholds.
+        shortest: run length that is looked at.
+        longest: likewise. Points are weighted by the alarms that each was counted from, five at least.
+    """
     points = []
     for threshold in np.quantile(candidates, np.linspace(0.0, 1.0, 400)):
         watched, alarms = _watched(series, float(threshold))
-        if alarms.sum() >= 5 and asked / 8 <= watched.sum() / alarms.sum() <= 3 * asked:
+        if alarms.sum() >= 5 and shortest <= watched.sum() / alarms.sum() <= longest:
             points.append((threshold, np.log(watched.sum() / alarms.sum()), np.sqrt(alarms.sum())))
     if len(points) < 5:
         return None
     at, logs, weights = np.array(points).T
     slope, level = np.polyfit(at, logs, 1, w=weights)
-    return float((np.log(asked) - level) / slope) if slope > 0 else None
+    return (float(slope), float(level)) if slope > 0 else None
 
 
 def delays(series: Series, changes: Sequence[int], threshold: float) -> Floats:

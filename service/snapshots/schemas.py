@@ -16,7 +16,9 @@ class Change(BaseModel):
     """The question whether the interest changed, and the answer."""
 
     probability: float | None = Field(description="Of a recent change, 0 to 1. Null without a profile.")
-    log_odds: float | None = Field(description="The same as log-odds, in nats. Null without a profile.")
+    log_odds: float | None = Field(
+        description="The same as log-odds, in nats: of an alarm at this level being a true one. Null without a profile."
+    )
     threshold: float | None = Field(description="What the detector's score was compared with.")
     behaviors_per_false_alarm: float | None = Field(
         description="How many behaviours of an unchanged user there are to one false alarm at this threshold, where "

@@ -117,6 +117,12 @@ def test_the_search_chooses_what_finds_most() -> None:
     assert best.found > next(trial.found for trial in trials if trial.choice.mix == 0)
 
 
+def test_the_log_odds_are_those_of_a_true_alarm(made: Calibration) -> None:
+    """At A behaviours per false alarm and one change in 1/h behaviours: log(h A)."""
+    for asked, threshold in made.profile.ladder:
+        assert threshold == pytest.approx(np.log(made.profile.params.hazard * asked), abs=0.7)
+
+
 def test_too_few_users_are_refused_with_their_number(population: Population) -> None:
     with pytest.raises(CalibrationError, match=r"7 users .* at least 20"):
         calibrate(population, population.streams[:7], space="made-up", choice=CHOICE)
