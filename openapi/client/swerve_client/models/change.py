@@ -25,7 +25,8 @@ class Change:
         detector (ChangeDetector): The detector that decided.
         first_event_id (None | str): That behaviour.
         kind (ChangeKindType0 | None): `returning` where the new interest matches an earlier one of this user's.
-        log_odds (float | None): The same as log-odds, in nats. Null without a profile.
+        log_odds (float | None): The same as log-odds, in nats: of an alarm at this level being a true one. Null without
+            a profile.
         probability (float | None): Of a recent change, 0 to 1. Null without a profile.
         threshold (float | None): What the detector's score was compared with.
     """

@@ -14,7 +14,8 @@ class Contribution:
     """What one behaviour adds to the log-odds of the latest change of this request. They add up to it.
 
     Attributes:
-        event_id (None | str): Null for the prior: how rare changes are, before any behaviour.
+        event_id (None | str): Null for what no single behaviour adds: how rare changes are, and evidence of many at
+            once.
         log_odds (float):
     """
 
