@@ -19,6 +19,8 @@ from service.reports import Declared, Difference, Example, Planted, RunLength, T
 from service.reports import Trial as Told
 
 OURS, ALONE = "Swerve", "Swerve, Bayes alone"
+TRIVIAL = ("never", "always, on everyone")
+"""Rules that a benchmark needs beside it, and a report does not."""
 EXAMPLES = 3
 TEXTS_A_TOPIC = 3
 BECAUSE = 8
@@ -69,7 +71,8 @@ def _judges(population: Population, seen: View, profile: Profile) -> dict[str, J
     def over(statistic: Statistic) -> Judge:
         return lambda stream: statistic(population.vectors[stream.items], np.arange(len(stream), dtype=np.float64))
 
-    return {OURS: fused, ALONE: alone} | {name: over(statistic) for name, statistic in BASELINES.items()}
+    rules = {name: over(statistic) for name, statistic in BASELINES.items() if name not in TRIVIAL}
+    return {OURS: fused, ALONE: alone} | rules
 
 
 def _examples(

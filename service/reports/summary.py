@@ -41,12 +41,16 @@ def headline_row(planted: Planted) -> Row | None:
 
 
 def best_baseline(planted: Planted, own: Row) -> Row | None:
-    """The other detector that finds most within 20 behaviours at the same false-alarm share."""
+    """The other detector that finds most within 20 behaviours at the same false-alarm share.
+
+    A part of the one reported on, whose name begins with that one's and a comma, is no other.
+    """
     at = percent(own.false_alarm_share)
     others = [
         (value, row)
         for row in planted.rows
         if row.detector != own.detector
+        and not row.detector.startswith(f"{own.detector},")
         and percent(row.false_alarm_share) == at
         and (value := known(row.within_20.value)) is not None
     ]
