@@ -119,7 +119,7 @@ async def test_model_says_what_is_loaded(app: FastAPI, client: httpx.AsyncClient
 async def test_a_shipped_profile_of_another_model_is_not_used(
     settings: Settings, profile_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.app.DEFAULT_PROFILE", profile_path)
+    monkeypatch.setattr("service.profiles.store.DEFAULT_PROFILE", profile_path)
     app = create_app(settings.model_copy(update={"profile": None}), encoder=FakeEncoder(dim=16))
     async with app.router.lifespan_context(app):
         assert app.state.resources.profile is None
