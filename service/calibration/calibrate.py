@@ -1,6 +1,6 @@
 """From users' histories to a profile."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -100,7 +100,8 @@ def calibrate(
     figures = seen.figures(held_out)
     fusion = as_odds_of_alarms(fusion, verdicts(figures, fusion), params.hazard)
     judged = verdicts(figures, fusion)
-    threshold = round(threshold_for(judged, asked), 4)
+    ladder = _ladder(judged, {asked, *also})
+    threshold = ladder[asked]
     profile = Profile(
         id="",
         space=space,
@@ -117,9 +118,18 @@ def calibrate(
         behaviors_per_false_alarm=round(min(run_length(judged, threshold), 1e9), 1),
         params=params,
         fusion=fusion,
-        ladder=tuple((length, round(threshold_for(judged, length), 4)) for length in also),
+        ladder=tuple((length, ladder[length]) for length in sorted(also)),
     )
     return Calibration(identify(profile), trials, likelihoods)
+
+
+def _ladder(judged: Sequence[Floats], lengths: Iterable[float]) -> dict[float, float]:
+    """Thresholds by run length. A longer one never has a lower threshold, though each is chosen for itself."""
+    ladder, highest = dict[float, float](), -np.inf
+    for length in sorted(lengths):
+        highest = max(highest, round(threshold_for(judged, length), 4))
+        ladder[length] = highest
+    return ladder
 
 
 def as_odds_of_alarms(fusion: Fusion, judged: Sequence[Floats], hazard: float) -> Fusion:

