@@ -63,7 +63,7 @@ def main(
         "# The fifty strongest changes of 2,469 households",
         "",
         (
-            "Made by `python -m bench.detection.households`, but for the readings in [households-read.md](households-read.md). "
+            "Made by `python -m bench.detection.households`, read in [households-read.md](households-read.md). "
             f"{len(found):,} changes declared in {behaviors:,} purchases of {len(streams):,} households with 20 "
             f"purchases or more, at {made.profile.behaviors_per_false_alarm:,.0f} behaviours per false alarm; "
             f"{len({stream.user for stream, _, _ in found}):,} households have one."
