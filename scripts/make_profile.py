@@ -24,7 +24,6 @@ from service.calibration.calibrate import calibrate
 from service.calibration.encode import encode
 from service.calibration.population import Population
 from service.calibration.search import Choice
-from service.commands.calibrate import over_own_texts
 from service.commands.figures import measure
 from service.detection.bayes import BayesParams
 from service.detection.state import layout
@@ -74,18 +73,19 @@ def main(
         population(rng, np.flatnonzero(side), subjects[side], name, users)
         for name, side, users in (("fit", half, 1200), ("test", ~half, 800))
     )
-    own, streams = over_own_texts(Population(lines, vectors, fit), fit)
+    everyone = Population(lines, vectors, fit)
+    own = everyone.narrowed(fit)
     memory = layout(vectors.shape[1], CHOICE.topics, CHOICE.nearest).assignments
     made = calibrate(
         own,
-        streams,
+        own.streams,
         space=space,
         asked=behaviors_per_false_alarm,
         seed=seed,
         choice=None if search else replace(CHOICE, params=BayesParams(memory=memory)),
         progress=console.print,
     )
-    measured = measure(Population(lines, vectors, test), made.profile, seed=seed, progress=console.print)
+    measured = measure(replace(everyone, streams=test), made.profile, seed=seed, progress=console.print)
     counted = next(step for step in measured.run_lengths if step.asked == behaviors_per_false_alarm).measured.value
     profile = identify(replace(made.profile, behaviors_per_false_alarm=round(counted or np.inf, 1)))
     save_profile(profile, out)

@@ -22,6 +22,7 @@ from service.detection.detector import Rule, RuleName
 from service.detection.profile import ProfileError
 from service.encoder import ModelFolderError
 from service.errors import InputError
+from service.files import write_whole
 from service.identity import UserKeySecretError
 from service.server import PortError, run
 from service.settings import Settings, SettingsError, load_settings
@@ -165,16 +166,6 @@ def _command(name: str) -> ModuleType:
         return importlib.import_module(f"service.commands.{name}")
     except ModuleNotFoundError as error:
         _fail(f"swerve {name} needs the package {error.name}: pip install 'swerve[calibrate]'", MISUSED)
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 async def _migrate(settings: Settings, down_to: str | None) -> None:

@@ -49,7 +49,8 @@ def main(
     choice = Choice(
         chosen["topics"], chosen["temperature"], chosen["mix"], chosen["nearest"], BayesParams(**chosen["params"])
     )
-    made = calibrate(*fit_population(source, vectors), space=space, seed=SEED, choice=choice)
+    fit = fit_population(source, vectors)
+    made = calibrate(fit, fit.streams, space=space, seed=SEED, choice=choice)
     params = Params(vectors.shape[1], made.profile)
     everyone = Population(texts, vectors, streams)
     assigned = made.profile.assign(vectors)

@@ -9,44 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.detection.peers import PEERS, kernel_cpd
-from service.calibration.population import Population, view
-from service.detection.profile import Profile
 from service.detection.topics import Vectors
-from service.evaluation.baselines import BASELINES, Statistic
-from service.evaluation.compare import Judge
-from service.evaluation.measures import Floats
+from service.evaluation.baselines import BASELINES
+from service.evaluation.judges import Judge, over
 from service.evaluation.streams import Stream
 
-OURS, BAYES_ALONE, OFFLINE, ALIBI = (
-    "Swerve",
-    "Swerve, Bayes alone",
-    "ruptures kernel, sees the future",
-    "alibi online MMD",
-)
+OFFLINE, ALIBI = "ruptures kernel, sees the future", "alibi online MMD"
 KSWIN = "river KSWIN"
 ALIBI_SCRIPT = Path(__file__).parent / "alibi.py"
 
 
-def ours(population: Population, profile: Profile) -> dict[str, Judge]:
-    """This detector as it ships, and its Bayesian log-odds without the fusion."""
-    seen = view(population, profile, profile.params)
-    fusion = profile.fusion
-    if fusion is None:
-        raise ValueError("a profile without a fusion")
-
-    def alone(stream: Stream) -> Floats:
-        return seen.evidence(stream)[0][:, -1].copy()
-
-    return {OURS: lambda stream: fusion.log_odds(seen.evidence(stream)[0]), BAYES_ALONE: alone}
-
-
 def others(vectors: Vectors) -> dict[str, Judge]:
     """The plain rules, and the published detectors that run in this environment."""
-    return {name: _over(vectors, statistic) for name, statistic in {**BASELINES, **PEERS}.items()}
-
-
-def _over(vectors: Vectors, statistic: Statistic) -> Judge:
-    return lambda stream: statistic(vectors[stream.items], np.arange(len(stream), dtype=np.float64))
+    return over(vectors, {**BASELINES, **PEERS})
 
 
 def offline(vectors: Vectors) -> Callable[[Stream], tuple[int, float]]:

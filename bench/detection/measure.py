@@ -8,19 +8,20 @@ from typing import Any
 
 import numpy as np
 
-from bench.detection.judges import ALIBI, KSWIN, OFFLINE, OURS, alibi, offline, others, ours
+from bench.detection.judges import ALIBI, KSWIN, OFFLINE, alibi, offline, others
 from bench.detection.sources import Source
 from service.calibration.calibrate import Calibration, calibrate
 from service.calibration.population import Population, view
-from service.calibration.search import plant, verdicts
-from service.detection.detector import Observation, Params, Rule, fold
-from service.detection.topics import Assignment, Vectors
-from service.evaluation.compare import SHARES, Judge, alarmed, compare, run_lengths
-from service.evaluation.measures import share_alarmed
-from service.evaluation.streams import DRIFT, Stream, drifting
+from service.calibration.search import verdicts
+from service.commands.figures import observations
+from service.detection.detector import Params, Rule, fold
+from service.detection.topics import Vectors
+from service.evaluation.compare import alarmed, compare, run_lengths
+from service.evaluation.judges import OURS, Judge, ours
+from service.evaluation.measures import SHARES, WITHIN, exceeded_by, share_alarmed
+from service.evaluation.streams import DRIFT, Stream, drifting, plant
 
 Progress = Callable[[str], None]
-WITHIN = 20
 MOST_DRIFTS = 400
 
 
@@ -47,7 +48,8 @@ def measure(
     """
     rng = np.random.default_rng(seed)
     began = time.perf_counter()
-    calibration = calibrate(*fit_population(source, vectors), space=space, seed=seed, progress=progress)
+    fit = fit_population(source, vectors)
+    calibration = calibrate(fit, fit.streams, space=space, seed=seed, progress=progress)
     calibrated_in = time.perf_counter() - began
     planted = source.planted or plant(source.test, rng, tries=1)
     everyone = Population(source.texts, vectors, source.test)
@@ -75,13 +77,9 @@ def measure(
     )
 
 
-def fit_population(source: Source, vectors: Vectors) -> tuple[Population, list[Stream]]:
+def fit_population(source: Source, vectors: Vectors) -> Population:
     """The fit users over the texts that they used, no others."""
-    used = np.unique(np.concatenate([stream.items for stream in source.fit]))
-    row = np.full(len(source.texts), -1)
-    row[used] = np.arange(len(used))
-    streams = [Stream(s.user, row[s.items], s.weights, s.categories, s.change) for s in source.fit]
-    return Population([source.texts[at] for at in used], vectors[used], streams), streams
+    return Population(source.texts, vectors, source.fit).narrowed(source.fit)
 
 
 def _profile(calibration: Calibration) -> dict[str, Any]:
@@ -104,16 +102,13 @@ def _profile(calibration: Calibration) -> dict[str, Any]:
 def _offline(untouched: list[Stream], planted: Mapping[str, list[Stream]], vectors: Vectors) -> dict[str, Any]:
     """The best split by ruptures of whole histories: found where it gains enough and lies within 20 behaviours."""
     best = offline(vectors)
-    calm = np.sort([best(stream)[1] for stream in untouched])
+    calm = np.array([best(stream)[1] for stream in untouched])
     out: dict[str, Any] = {}
     for kind, streams in planted.items():
         splits = [best(stream) for stream in streams]
         near = [abs(at - (stream.change or 0)) <= WITHIN for (at, _), stream in zip(splits, streams, strict=True)]
         gains = np.array([gain for _, gain in splits])
-        out[kind] = {
-            f"{share:g}": float(np.mean((gains > calm[len(calm) - 1 - int(share * len(calm) + 1e-9)]) & near))
-            for share in SHARES
-        }
+        out[kind] = {f"{share:g}": float(np.mean((gains > exceeded_by(calm, share)) & near)) for share in SHARES}
     return out
 
 
@@ -153,14 +148,7 @@ def _as_shipped(
     for kind, streams in planted.items():
         waits, offsets, early = list[int](), list[int](), 0
         for stream in streams:
-            observations = [
-                Observation(
-                    everyone.vectors[item], float(weight), 3600.0 * at,
-                    Assignment(assigned.topics[item : item + 1], assigned.shares[item : item + 1]),
-                )
-                for at, (item, weight) in enumerate(zip(stream.items, stream.weights, strict=True))
-            ]  # fmt: skip
-            _, results = fold(params, params.empty(), observations, Rule())
+            _, results = fold(params, params.empty(), observations(everyone, assigned, stream), Rule())
             change = stream.change or 0
             early += any(r.change and r.position < change for r in results)
             first = next((r for r in results if r.change and r.position >= change), None)

@@ -7,6 +7,8 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from service.evaluation.judges import ALONE, OURS
+
 ORDER = ("topics", "movietweetings", "completejourney", "cofacts")
 TITLES = {
     "topics": "Topics planted (made-up users, real post titles)",
@@ -14,7 +16,6 @@ TITLES = {
     "completejourney": "The Complete Journey (groceries, 2,469 households)",
     "cofacts": "Cofacts (rumours, Chinese, multilingual model)",
 }
-OURS = ("Swerve", "Swerve, Bayes alone")
 PLOTTED = 6
 """Baselines named in a plot: the best ones, by what they find within 20."""
 
@@ -84,7 +85,7 @@ def _table(kind: dict[str, Any], offline: dict[str, float]) -> list[str]:
         delay = "never" if loose["median_delay"] is None else f"{loose['median_delay']:g}"
         cells = [_cell(loose[f"within_{n}"]) for n in (5, 10, 20)] + [delay]
         cells += [_cell(strict[f"within_{n}"]) for n in (5, 10, 20)]
-        bold = "**" if name == OURS[0] else ""
+        bold = "**" if name == OURS else ""
         lines.append("| " + " | ".join([f"{bold}{name}{bold}", *(f"{bold}{cell}{bold}" for cell in cells)]) + " |")
     seen = {float(share): found for share, found in offline.items()}
     lines.append(f"| ruptures kernel, offline | | | {seen[0.05]:.0%} | | | | {seen[0.01]:.0%} |")
@@ -140,14 +141,14 @@ def _draw(result: dict[str, Any], path: Path) -> None:
         baselines = [
             c
             for c in kind["curves"]
-            if c["detector"] not in (*OURS, "always, on everyone", "never", "normalized delta")
+            if c["detector"] not in (OURS, ALONE, "always, on everyone", "never", "normalized delta")
         ]
         baselines.sort(key=lambda curve: -curve["found"][curve["delays"].index(20)])
         for curve in baselines[:PLOTTED]:
             panel.plot(curve["delays"], curve["found"], color="#9a9a9a", linewidth=1.0)
         _name(panel, baselines[:PLOTTED])
         for curve, color in zip(
-            [c for c in kind["curves"] if c["detector"] in OURS], ("#d1495b", "#30638e"), strict=False
+            [c for c in kind["curves"] if c["detector"] in (OURS, ALONE)], ("#d1495b", "#30638e"), strict=False
         ):
             panel.fill_between(curve["delays"], curve["low"], curve["high"], color=color, alpha=0.15, linewidth=0)
             panel.plot(curve["delays"], curve["found"], color=color, linewidth=2.2, label=curve["detector"])

@@ -1,7 +1,7 @@
 """From users' histories to a profile."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -105,15 +105,8 @@ def calibrate(
     profile = Profile(
         id="",
         space=space,
-        center=topics.center,
-        projection=topics.projection,
-        mix=topics.mix,
-        prototypes=topics.prototypes,
-        background=topics.background,
-        groups=topics.groups,
+        **{item.name: getattr(topics, item.name) for item in fields(topics)},
         labels=label(population.texts, seen.assigned.topics[:, 0], len(topics.prototypes)),
-        temperature=topics.temperature,
-        nearest=topics.nearest,
         threshold=threshold,
         behaviors_per_false_alarm=round(min(run_length(judged, threshold), 1e9), 1),
         params=params,

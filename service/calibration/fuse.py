@@ -1,7 +1,7 @@
 """Learning how far each figure of the evidence speaks for a change, from planted changes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -144,6 +144,4 @@ def _scaled(fusion: Fusion, changed: Figures, shares: NDArray[np.float64], uncha
     # Never steeper than learnt: few examples can be told apart perfectly, and would make it sure of everything.
     scale = min(float(platt.coef_[0, 0]), 1.0)
     offset = scale * fusion.offset + float(platt.intercept_[0]) + float(np.log(prior / (1.0 - prior)))
-    return Fusion(
-        fusion.feature, fusion.threshold, fusion.left, fusion.right, fusion.value, fusion.roots, scale, offset
-    )
+    return replace(fusion, scale=scale, offset=offset)

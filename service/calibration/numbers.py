@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from service.calibration.population import Population, view
-from service.calibration.topics import Topics
 from service.detection.bayes import BayesParams
+from service.detection.topics import Topics
 from service.evaluation.streams import Stream
 
 LADDERS: dict[str, tuple[float, ...]] = {

@@ -1,15 +1,13 @@
 """The histories that a profile is fitted to, and their evidence under given topics and numbers."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.calibration.topics import Topics
 from service.detection.bayes import BayesParams
-from service.detection.profile import Profile
-from service.detection.topics import Assignment, Vectors
+from service.detection.topics import Assignment, Topics, Vectors
 from service.detection.trace import trace
 from service.evaluation.streams import Stream
 
@@ -27,6 +25,14 @@ class Population:
     texts: list[str]
     vectors: Vectors
     streams: list[Stream]
+
+    def narrowed(self, streams: Sequence[Stream]) -> "Population":
+        """Some of the histories over the texts that they use, no others: texts of the rest are not to be known."""
+        used = np.unique(np.concatenate([stream.items for stream in streams]))
+        row = np.full(len(self.texts), -1)
+        row[used] = np.arange(len(used))
+        own = [replace(stream, items=row[stream.items]) for stream in streams]
+        return Population([self.texts[at] for at in used], self.vectors[used], own)
 
     def occurrences(self) -> NDArray[np.int64]:
         """(n,), how often each text occurs in the histories."""
@@ -51,7 +57,7 @@ class Population:
 class View:
     """All texts' topics under one choice of topics and numbers."""
 
-    topics: Topics | Profile
+    topics: Topics
     params: BayesParams
     assigned: Assignment
 
@@ -64,7 +70,7 @@ class View:
             stream.weights,
             background=topics.background,
             groups=topics.groups,
-            group_background=np.bincount(topics.groups, topics.background).astype(np.float32),
+            group_background=topics.group_background,
         )
 
     def figures(self, streams: Sequence[Stream]) -> list[NDArray[np.float32]]:
@@ -72,6 +78,6 @@ class View:
         return [self.evidence(stream)[0].astype(np.float32) for stream in streams]
 
 
-def view(population: Population, topics: Topics | Profile, params: BayesParams) -> View:
+def view(population: Population, topics: Topics, params: BayesParams) -> View:
     """Every text's topics, looked up once."""
     return View(topics, params, topics.assign(population.vectors))

@@ -9,25 +9,21 @@ from numpy.typing import NDArray
 
 from service.calibration.fuse import LAST, TREES, Planted, fuse
 from service.calibration.population import Population, View, view
-from service.calibration.topics import Topics, fit_topics
+from service.calibration.topics import fit_topics
 from service.detection.bayes import BayesParams
 from service.detection.fusion import Fusion
 from service.detection.state import layout
-from service.evaluation.measures import delays, threshold_at
-from service.evaluation.streams import Stream, drifting, halves, joined
+from service.detection.topics import Topics
+from service.evaluation.measures import SHARES, WITHIN, delays, threshold_at
+from service.evaluation.streams import Stream, drifting, plant
 
 Progress = Callable[[str], None]
 MOST_BEHAVIORS = 120_000
 """Of the untouched histories that the choice looks at."""
-MOST_HALVES, MOST_TRIES = 800, 5
-"""Planted changes between halves of categories: about so many, and at most so many of one user's."""
 MOST_DRIFTS, MOST_PLANTED = 200, 1_000
 """Histories that drift, and planted changes of each kind, at most."""
 TREES_TO_CHOOSE = 40
 """Of the fusions that choices are compared by."""
-SHARES = (0.05, 0.01)
-"""Of untouched users alarmed, at which the planted changes found are counted."""
-WITHIN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,25 +87,6 @@ def variations(choice: Choice) -> list[Choice]:
         replace(choice, params=replace(numbers, beta=0.5)),
         replace(choice, params=replace(numbers, recent=15)),
     ]
-
-
-JOINED, HALVES = "one user's history joined to another's", "one half of a user's categories, then the other"
-
-
-def plant(streams: Sequence[Stream], rng: np.random.Generator, *, tries: int | None = None) -> dict[str, list[Stream]]:
-    """Changes of every kind that the histories allow.
-
-    Args:
-        streams: untouched histories.
-        rng: where and between whom.
-        tries: divisions of each user's categories; without it, as many as give about `MOST_HALVES`.
-    """
-    planted = {JOINED: joined(streams, rng)}
-    once = halves(streams, rng)
-    if once:
-        tries = tries or int(np.clip(MOST_HALVES // len(once), 1, MOST_TRIES))
-        planted[HALVES] = once + (halves(streams, rng, tries - 1) if tries > 1 else [])
-    return {kind: some for kind, some in planted.items() if some}
 
 
 def learn(

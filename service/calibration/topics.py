@@ -1,14 +1,13 @@
 """Topics of a population: where texts are looked at from, prototypes, background, groups and labels."""
 
 import re
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
-from service.detection.topics import Assignment, Vectors, assign, coordinates
+from service.detection.topics import WHOLE, Topics, Vectors, assign, coordinates
 
 CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
 MOST_DIRECTIONS = 64
@@ -16,25 +15,6 @@ SHRINKAGE = 0.3
 """Of the covariance within categories towards a sphere, which tames directions that few texts fill."""
 MANY_TEXTS = 5_000
 """From which on k-means looks at batches."""
-
-
-@dataclass(frozen=True)
-class Topics:
-    """What `Profile` needs to know of topics; the attributes are the profile's."""
-
-    center: Vectors
-    projection: Vectors
-    mix: float
-    prototypes: Vectors
-    background: Vectors
-    groups: NDArray[np.uint16]
-    temperature: float
-    nearest: int
-
-    def assign(self, vectors: Vectors) -> Assignment:
-        """Soft topics of unit vectors (n, dim)."""
-        placed = coordinates(vectors, center=self.center, projection=self.projection, mix=self.mix)
-        return assign(placed, prototypes=self.prototypes, temperature=self.temperature, nearest=self.nearest)
 
 
 def fit_topics(
@@ -74,7 +54,7 @@ def fit_topics(
     prototypes = prototypes.astype(np.float16).astype(np.float32)
     assigned = assign(placed, prototypes=prototypes, temperature=temperature, nearest=nearest)
     counts = np.ones(len(prototypes))
-    np.add.at(counts, assigned.topics, assigned.shares / 65_535 * occurrences[:, None])
+    np.add.at(counts, assigned.topics, assigned.shares / WHOLE * occurrences[:, None])
     background = (counts / counts.sum()).astype(np.float32)
     return Topics(
         center=center,

@@ -19,10 +19,11 @@ from service.commands.common import loaded, progress_bar, require_folder
 from service.commands.figures import Measured, measure, topics_of, trials_of
 from service.detection.profile import Profile
 from service.encoder import Encoder, ModelInfo
-from service.evaluation.streams import Stream, divide_users
+from service.evaluation.streams import divide_users
+from service.files import write_whole
 from service.logs import open_log
 from service.profiles import identify, save_profile, summary
-from service.reports import Figures, Source, write_report
+from service.reports import Figures, Source, to_json, write_report
 from service.settings import Settings
 
 HELD_OUT = 0.25
@@ -73,8 +74,10 @@ def run(asked: Asked, settings: Settings) -> str:
         info = encoder.info
         fit, test = divide_users(population.streams, np.random.default_rng(asked.seed), 1.0 - HELD_OUT)
         said = saying(bar, "calibrating")
+        own = population.narrowed(fit)
         made = calibrate(
-            *over_own_texts(population, fit),
+            own,
+            own.streams,
             space=info.space,
             asked=asked.behaviors_per_false_alarm,
             also=tuple(sorted({300.0, 1000.0, 3000.0, asked.behaviors_per_false_alarm})),
@@ -82,18 +85,14 @@ def run(asked: Asked, settings: Settings) -> str:
             choice=None if asked.search else usual_choice(population),
             progress=said,
         )
-        measured = measure(
-            Population(population.texts, population.vectors, test), made.profile, seed=asked.seed, progress=said
-        )
+        measured = measure(replace(population, streams=test), made.profile, seed=asked.seed, progress=said)
     profile = _with_measured(made.profile, measured, asked.behaviors_per_false_alarm)
     save_profile(profile, asked.out)
     figures = _figures(asked, gathered, population, profile, made, measured, info, (len(fit), len(test)))
     page, told = asked.out.with_suffix(".html"), asked.out.with_suffix(".json")
     write_report(figures, page)
-    told.write_text(
-        json.dumps({"profile": summary(profile), "figures": asdict(figures)}, indent=1, ensure_ascii=False) + "\n",
-        encoding="utf-8",
-    )
+    whole = {"profile": summary(profile), "figures": json.loads(to_json(figures))}
+    write_whole(told, json.dumps(whole, indent=1, ensure_ascii=False) + "\n")
     return _said(profile, measured, asked, page)
 
 
@@ -123,15 +122,6 @@ def saying(bar: Progress, what: str) -> Callable[[str], None]:
     """A line of progress that tells which step is under way."""
     task = bar.add_task(what, total=None)
     return lambda step: bar.update(task, description=f"{what}: {step}")
-
-
-def over_own_texts(population: Population, streams: list[Stream]) -> tuple[Population, list[Stream]]:
-    """The histories over the texts that they use, no others: the held-out users' texts are not to be known."""
-    used = np.unique(np.concatenate([stream.items for stream in streams]))
-    row = np.full(len(population.texts), -1)
-    row[used] = np.arange(len(used))
-    own = [Stream(s.user, row[s.items], s.weights, s.categories, s.change) for s in streams]
-    return Population([population.texts[at] for at in used], population.vectors[used], own), own
 
 
 def _with_measured(profile: Profile, measured: Measured, asked: float) -> Profile:

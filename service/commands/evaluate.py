@@ -1,7 +1,6 @@
 """`swerve evaluate`: how well a profile finds changes planted in a log, beside the plain rules."""
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -71,9 +70,7 @@ def run(asked: Asked, settings: Settings) -> str:
         trials=(),
         notes=("Where the profile was calibrated on users of this same log, these figures flatter it.",),
     )
-    write_report(figures, asked.out)
-    told = asked.out.with_suffix(".json")
-    told.write_text(json.dumps(asdict(figures), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_report(figures, asked.out, asked.out.with_suffix(".json"))
     return _said(measured, asked.out)
 
 

@@ -6,19 +6,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from service.calibration.numbers import Tried
-from service.calibration.population import Population, View, view
-from service.calibration.search import Trial, plant, verdicts
+from service.calibration.population import Population, view
+from service.calibration.search import Trial, verdicts
 from service.detection.detector import Change, Observation, Params, Result, Rule, fold
 from service.detection.profile import Profile
 from service.detection.topics import Assignment
-from service.evaluation.baselines import BASELINES, Statistic
-from service.evaluation.compare import Judge, compare, run_lengths
+from service.evaluation.baselines import BASELINES
+from service.evaluation.compare import compare, run_lengths
+from service.evaluation.judges import ours, over
 from service.evaluation.measures import Floats, highest
-from service.evaluation.streams import Stream
+from service.evaluation.streams import Stream, plant
 from service.reports import Declared, Difference, Example, Planted, RunLength, Text, Topic
 from service.reports import Trial as Told
 
-OURS, ALONE = "Swerve", "Swerve, Bayes alone"
 TRIVIAL = ("never", "always, on everyone")
 """Rules that a benchmark needs beside it, and a report does not."""
 EXAMPLES = 3
@@ -51,28 +51,13 @@ def measure(
     untouched, planted = population.streams, plant(population.streams, rng, tries=1)
     calm = verdicts(seen.figures(untouched), profile.fusion)
     ladder = profile.ladder or ((profile.behaviors_per_false_alarm, profile.threshold),)
+    rules = {name: rule for name, rule in BASELINES.items() if name not in TRIVIAL}
+    judges = ours(population, profile) | over(population.vectors, rules)
     return Measured(
-        compare(_judges(population, seen, profile), untouched, planted, rng, progress),
+        compare(judges, untouched, planted, rng, progress),
         run_lengths(calm, ladder, rng),
         _examples(population, profile, untouched, calm, planted),
     )
-
-
-def _judges(population: Population, seen: View, profile: Profile) -> dict[str, Judge]:
-    """This detector, its Bayesian part, and the plain rules."""
-    fusion = profile.fusion
-
-    def alone(stream: Stream) -> Floats:
-        return seen.evidence(stream)[0][:, -1].copy()
-
-    def fused(stream: Stream) -> Floats:
-        return fusion.log_odds(seen.evidence(stream)[0]) if fusion else alone(stream)
-
-    def over(statistic: Statistic) -> Judge:
-        return lambda stream: statistic(population.vectors[stream.items], np.arange(len(stream), dtype=np.float64))
-
-    rules = {name: over(statistic) for name, statistic in BASELINES.items() if name not in TRIVIAL}
-    return {OURS: fused, ALONE: alone} | rules
 
 
 def _examples(
@@ -89,27 +74,17 @@ def _examples(
     return tuple(_example(population, profile, name, stream) for name, stream in chosen)
 
 
-def observations(population: Population, assigned: Assignment, stream: Stream) -> list[Observation]:
-    """A history as the detector takes it, a behaviour an hour."""
+def observations(population: Population, assigned: Assignment | None, stream: Stream) -> list[Observation]:
+    """A history as the detector takes it, a behaviour an hour; with the texts' topics where they are known already."""
     return [
-        Observation(
-            population.vectors[item],
-            float(weight),
-            3600.0 * at,
-            Assignment(assigned.topics[item : item + 1], assigned.shares[item : item + 1]),
-        )
+        Observation(population.vectors[item], float(weight), 3600.0 * at, assigned.at(item) if assigned else None)
         for at, (item, weight) in enumerate(zip(stream.items, stream.weights, strict=True))
     ]
 
 
 def _example(population: Population, profile: Profile, name: str, stream: Stream) -> Example:
     params = Params(population.vectors.shape[1], profile)
-    used = np.unique(stream.items)
-    rows = np.full(len(population.texts), 0)
-    rows[used] = np.arange(len(used))
-    assigned = profile.assign(population.vectors[used])
-    assigned = Assignment(assigned.topics[rows], assigned.shares[rows])
-    _, results = fold(params, params.empty(), observations(population, assigned, stream), Rule())
+    _, results = fold(params, params.empty(), observations(population, None, stream), Rule())
     texts = [population.texts[item] for item in stream.items]
     return Example(
         user=name,

@@ -127,10 +127,7 @@ def decisions(params: Params, history: History, texts: Known, weights: NDArray[n
 def _observations(history: History, texts: Known, weights: NDArray[np.float32]) -> Iterator[Observation]:
     for text, weight, time in zip(history.texts, weights.tolist(), history.times.tolist(), strict=True):
         row = texts.rows[text]
-        topics = None
-        if texts.assigned is not None:
-            topics = Assignment(texts.assigned.topics[row : row + 1], texts.assigned.shares[row : row + 1])
-        yield Observation(texts.vectors[row], weight, time, topics)
+        yield Observation(texts.vectors[row], weight, time, texts.assigned.at(row) if texts.assigned else None)
 
 
 def _columns(history: History, results: Sequence[Result]) -> dict[str, Any]:

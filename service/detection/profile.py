@@ -1,15 +1,13 @@
 """The detector's calibration for one encoder: topics, background and numbers."""
 
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from service.detection.bayes import BayesParams
 from service.detection.evidence import FEATURES
 from service.detection.fusion import Fusion
-from service.detection.topics import Assignment, Vectors, assign, coordinates
+from service.detection.topics import Topics
 
 
 class ProfileError(ValueError):
@@ -17,21 +15,13 @@ class ProfileError(ValueError):
 
 
 @dataclass(frozen=True)
-class Profile:
-    """What `bayes` needs to know of a population.
+class Profile(Topics):
+    """What the detector needs to know of a population: its topics, and the numbers.
 
     Attributes:
         id: of this profile, made from its content.
         space: the vector space it was fitted in (`ModelInfo.space`).
-        center: (dim,) float32, mean vector of the background.
-        projection: (dim, d) float32, onto the directions that set the operator's categories apart; d may be 0.
-        mix: 0 to 1, how much those directions count; 0 without any.
-        prototypes: (k, dim + d) float32, unit vectors in the space of `topics.coordinates`, one a topic.
-        groups: (k,) uint16, the group of similar topics that each belongs to.
-        background: (k,) float32, shares of the topics, all positive, summing to 1.
         labels: k strings, the terms that set each topic apart.
-        temperature: tau of the soft assignment.
-        nearest: m, how many topics a behaviour may belong to.
         params: numbers of the change-point model.
         fusion: what judges all the evidence; None where the log-odds of `bayes` alone are the verdict.
         threshold: log-odds above which a change is declared.
@@ -41,15 +31,7 @@ class Profile:
 
     id: str
     space: str
-    center: Vectors
-    projection: Vectors
-    mix: float
-    prototypes: Vectors
-    background: Vectors
-    groups: NDArray[np.uint16]
     labels: tuple[str, ...]
-    temperature: float
-    nearest: int
     threshold: float
     behaviors_per_false_alarm: float
     params: BayesParams = field(default_factory=BayesParams)
@@ -86,13 +68,3 @@ class Profile:
     def topics(self) -> int:
         """K, the number of topics."""
         return len(self.prototypes)
-
-    @cached_property
-    def group_background(self) -> Vectors:
-        """(g,) float32, the groups' shares of the background."""
-        return np.bincount(self.groups, self.background).astype(np.float32)
-
-    def assign(self, vectors: Vectors) -> Assignment:
-        """Soft topics of unit vectors (n, dim)."""
-        placed = coordinates(vectors, center=self.center, projection=self.projection, mix=self.mix)
-        return assign(placed, prototypes=self.prototypes, temperature=self.temperature, nearest=self.nearest)

@@ -1,6 +1,7 @@
 """Soft topics: a behaviour's vector as sparse shares over the profile's prototypes."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,45 @@ class Assignment:
 
     def __len__(self) -> int:
         return len(self.topics)
+
+    def at(self, row: int) -> "Assignment":
+        """One behaviour's alone."""
+        return Assignment(self.topics[row : row + 1], self.shares[row : row + 1])
+
+
+@dataclass(frozen=True)
+class Topics:
+    """The topics of a population.
+
+    Attributes:
+        center: (dim,) float32, mean vector of the background.
+        projection: (dim, d) float32, onto the directions that set the operator's categories apart; d may be 0.
+        mix: 0 to 1, how much those directions count; 0 without any.
+        prototypes: (k, dim + d) float32, unit vectors in the space of `coordinates`, one a topic.
+        background: (k,) float32, shares of the topics, all positive, summing to 1.
+        groups: (k,) uint16, the group of similar topics that each belongs to.
+        temperature: tau of the soft assignment.
+        nearest: m, how many topics a behaviour may belong to.
+    """
+
+    center: Vectors
+    projection: Vectors
+    mix: float
+    prototypes: Vectors
+    background: Vectors
+    groups: NDArray[np.uint16]
+    temperature: float
+    nearest: int
+
+    @cached_property
+    def group_background(self) -> Vectors:
+        """(g,) float32, the groups' shares of the background."""
+        return np.bincount(self.groups, self.background).astype(np.float32)
+
+    def assign(self, vectors: Vectors) -> Assignment:
+        """Soft topics of unit vectors (n, dim)."""
+        placed = coordinates(vectors, center=self.center, projection=self.projection, mix=self.mix)
+        return assign(placed, prototypes=self.prototypes, temperature=self.temperature, nearest=self.nearest)
 
 
 def coordinates(vectors: Vectors, *, center: Vectors, projection: Vectors, mix: float) -> Vectors:

@@ -4,7 +4,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from service.evaluation.judges import Judge
 from service.evaluation.measures import (
+    SHARES,
     Estimate,
     Floats,
     Series,
@@ -17,10 +19,6 @@ from service.evaluation.measures import (
 from service.evaluation.streams import FOLLOWED, Stream
 from service.reports import Curve, Interval, Planted, Row, RunLength
 
-Judge = Callable[[Stream], Floats]
-"""A detector: a statistic (n,) after each behaviour of a history."""
-SHARES = (0.05, 0.01)
-"""Of untouched users alarmed."""
 DELAYS = (1, 2, 3, 5, 7, 10, 12, 15, 17, 20, 25, 30, FOLLOWED)
 
 

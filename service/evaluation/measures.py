@@ -14,6 +14,10 @@ from service.detection.detector import MIN_HISTORY
 
 Floats = NDArray[np.float64]
 Series = Sequence[Floats]
+SHARES = (0.05, 0.01)
+"""Of untouched users alarmed, at which the planted changes found are counted."""
+WITHIN = 20
+"""Behaviours within which a planted change should be found."""
 FEWEST_ALARMS = 15
 """Below which a run length is not counted but extrapolated."""
 RESAMPLES = 1000
@@ -36,7 +40,12 @@ def highest(series: Series) -> Floats:
 
 def threshold_at(series: Series, share: float) -> float:
     """The lowest value that at most that share of untouched users ever exceed."""
-    ordered = np.sort(highest(series))
+    return exceeded_by(highest(series), share)
+
+
+def exceeded_by(values: Floats, share: float) -> float:
+    """The lowest of the values that at most that share of them exceed."""
+    ordered = np.sort(values)
     return float(ordered[len(ordered) - 1 - int(share * len(ordered) + 1e-9)])
 
 
@@ -134,15 +143,16 @@ def delays(series: Series, changes: Sequence[int], threshold: float) -> Floats:
 
 def found_within(delays: Floats, behaviors: int, rng: np.random.Generator) -> Estimate:
     """Share of planted changes found within so many behaviours."""
-    found = delays <= behaviors
-    drawn = found[rng.integers(len(found), size=(RESAMPLES, len(found)))].mean(axis=1)
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return Estimate(float(found.mean()), float(low), float(high))
+    return _share(delays <= behaviors, rng)
 
 
 def share_alarmed(series: Series, threshold: float, rng: np.random.Generator) -> Estimate:
     """Share of users with any alarm."""
-    alarmed = highest(series) > threshold
-    drawn = alarmed[rng.integers(len(alarmed), size=(RESAMPLES, len(alarmed)))].mean(axis=1)
+    return _share(highest(series) > threshold, rng)
+
+
+def _share(of: NDArray[np.bool_], rng: np.random.Generator) -> Estimate:
+    """The share of users of whom something is true, and its interval."""
+    drawn = of[rng.integers(len(of), size=(RESAMPLES, len(of)))].mean(axis=1)
     low, high = np.quantile(drawn, [0.025, 0.975])
-    return Estimate(float(alarmed.mean()), float(low), float(high))
+    return Estimate(float(of.mean()), float(low), float(high))

@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 Random = np.random.Generator
 BEFORE, AFTER = 20, 20
 """Fewest behaviours on either side of a planted change."""
+MOST_HALVES, MOST_TRIES = 800, 5
+"""Planted changes between halves of categories: about so many, and at most so many of one user's."""
+JOINED, HALVES = "one user's history joined to another's", "one half of a user's categories, then the other"
 FOLLOWED = 40
 """Behaviours that are looked at after one."""
 DRIFT = 200
@@ -85,6 +88,22 @@ def halves(streams: Sequence[Stream], rng: Random, tries: int = 1) -> list[Strea
             if len(first) >= BEFORE and len(second) >= AFTER:
                 out.append(stream.take(first).then(stream.take(second)))
     return out
+
+
+def plant(streams: Sequence[Stream], rng: Random, *, tries: int | None = None) -> dict[str, list[Stream]]:
+    """Changes of every kind that the histories allow, by kind.
+
+    Args:
+        streams: untouched histories.
+        rng: where and between whom.
+        tries: divisions of each user's categories; without it, as many as give about `MOST_HALVES`.
+    """
+    planted = {JOINED: joined(streams, rng)}
+    once = halves(streams, rng)
+    if once:
+        tries = tries or int(np.clip(MOST_HALVES // len(once), 1, MOST_TRIES))
+        planted[HALVES] = once + (halves(streams, rng, tries - 1) if tries > 1 else [])
+    return {kind: some for kind, some in planted.items() if some}
 
 
 def _divide(stream: Stream, rng: Random) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import orjson
 
+from service.files import write_whole
 from service.reports.figures import Figures
 
 NEEDED = ("jinja2", "matplotlib")
@@ -29,9 +30,9 @@ def write_report(figures: Figures, html: Path, json: Path | None = None) -> None
     """
     page = _render(figures)
     values = to_json(figures)
-    _write_whole(html, page)
+    write_whole(html, page)
     if json is not None:
-        _write_whole(json, values)
+        write_whole(json, values)
 
 
 def to_json(figures: Figures) -> str:
@@ -47,12 +48,3 @@ def _render(figures: Figures) -> str:
     from service.reports.page import render  # noqa: PLC0415 - imports the extra's packages, which serving does without
 
     return render(figures)
-
-
-def _write_whole(path: Path, text: str) -> None:
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        unfinished.write_text(text, encoding="utf-8", newline="\n")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)

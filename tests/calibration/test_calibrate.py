@@ -10,24 +10,14 @@ from service.calibration.calibrate import Calibration, CalibrationError, calibra
 from service.calibration.fuse import Planted, fuse
 from service.calibration.numbers import choose_numbers
 from service.calibration.population import Population, view
-from service.calibration.search import (
-    CATEGORISED,
-    HALVES,
-    JOINED,
-    Choice,
-    plant,
-    search,
-    topics_of,
-    variations,
-    verdicts,
-)
+from service.calibration.search import CATEGORISED, Choice, search, topics_of, variations, verdicts
 from service.calibration.topics import category_directions, label, terms_of
 from service.detection.bayes import BayesParams
 from service.detection.evidence import DIRECTIONS, FEATURES
 from service.detection.profile import Profile
 from service.detection.topics import coordinates
 from service.evaluation.measures import delays, run_length
-from service.evaluation.streams import Stream
+from service.evaluation.streams import HALVES, JOINED, Stream, plant
 from service.profiles import load_profile, save_profile, summary
 
 DIM, SUBJECTS, TEXTS_EACH = 48, 24, 12
