@@ -156,8 +156,10 @@ def _draw(result: dict[str, Any], path: Path) -> None:
             xlim=(0, 40), ylim=(0, 1), xlabel="behaviours after the change", title=f"{kind['kind']}", ylabel="found"
         )
         panel.title.set_fontsize(9)
-        panel.legend(loc="upper left", frameon=False, fontsize=8)
         panel.spines[["top", "right"]].set_visible(False)
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False, fontsize=8
+    )
     figure.suptitle(f"{TITLES[result['source']]}, 5 % of untouched users alarmed", fontsize=10)
     with mpl.rc_context({"svg.hashsalt": "swerve", "svg.fonttype": "none"}):
         figure.savefig(path, metadata={"Date": None})
