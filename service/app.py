@@ -23,7 +23,7 @@ from service.detection.state import StateError
 from service.encoder import OnnxEncoder
 from service.encoder.contract import Encoder
 from service.identity import check_secret, load_secret
-from service.middleware import BodyLimitMiddleware, RequestIdMiddleware
+from service.middleware import BodyLimitMiddleware, RequestIdMiddleware, ServerTimingMiddleware
 from service.openapi import install_openapi
 from service.problem_handlers import install_handlers
 from service.profiles import profile_for
@@ -69,6 +69,7 @@ def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: As
     install_handlers(app)
     install_openapi(app)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
+    app.add_middleware(ServerTimingMiddleware)
     app.add_middleware(RequestIdMiddleware)  # added last, so outermost: a refused body's answer has its id too
     return app
 
@@ -113,6 +114,7 @@ async def open_resources(
             settings=settings,
             encoder=encoder,
             engine=engine,
+            statements=engine.execution_options(isolation_level="AUTOCOMMIT"),
             read_sessions=read_sessions(engine),
             write_sessions=write_sessions(engine),
             profile=profile,

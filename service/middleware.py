@@ -7,8 +7,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.problems import BodyTooLarge
+from service.timing import timed_request
 
 REQUEST_ID = "X-Request-Id"
+SERVER_TIMING = "Server-Timing"
 _MAX_LENGTH_DIGITS = 18
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
@@ -38,6 +40,27 @@ class RequestIdMiddleware:
             await send(message)
 
         await self._app(scope, receive, send_with_id)
+
+
+class ServerTimingMiddleware:
+    """Says in `Server-Timing` where each request's time went. See `service.timing`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run one request, or pass on what is none."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        with timed_request() as timings:
+
+            async def send_with_timings(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    MutableHeaders(scope=message)[SERVER_TIMING] = timings.header()
+                await send(message)
+
+            await self._app(scope, receive, send_with_timings)
 
 
 class BodyLimitMiddleware:

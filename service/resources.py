@@ -22,6 +22,7 @@ class Resources:
         settings: as given to `create_app`.
         encoder: loaded and warm.
         engine: of the database, migrated.
+        statements: the same database, for statements that are a transaction each.
         read_sessions: makes read-only transactions.
         write_sessions: makes transactions that may write.
         profile: calibration for the encoder's space; None without a fitting one.
@@ -32,6 +33,7 @@ class Resources:
     settings: Settings
     encoder: Encoder
     engine: AsyncEngine
+    statements: AsyncEngine
     read_sessions: async_sessionmaker[ReadSession]
     write_sessions: async_sessionmaker[WriteSession]
     profile: Profile | None

@@ -3,6 +3,7 @@
 from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit, urlunsplit
 
 import asyncpg
+import orjson
 from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -111,6 +112,7 @@ def make_engine(url: str, *, pool_size: int = 10) -> AsyncEngine:
         max_overflow=0,
         pool_timeout=CONNECT_TIMEOUT_S,
         pool_recycle=1800,
+        json_deserializer=orjson.loads,
         hide_parameters=True,  # users' data must not reach the log with an error
     )
     event.listen(engine.sync_engine, "handle_error", _name_lost_connections)

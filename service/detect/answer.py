@@ -40,31 +40,25 @@ class Answers:
     received: Sequence[Incoming]
     rejected: Sequence[Rejected]
 
-    def decided(self, decision: Decision, *, accepted: int, stored: bool, sequence: int) -> DetectResponse:
-        """The answer to new behaviours.
+    def stored(self, decision: Decision, *, accepted: int) -> DetectResponse:
+        """The answer to new behaviours whose snapshots were stored.
 
         Args:
             decision: what came of them.
             accepted: how many they are.
-            stored: whether the snapshots were stored.
-            sequence: of the user's latest stored snapshot.
         """
-        *changes, closing = decision.taken
-        result = closing.result
-        vectors = interest_of(result.z, result.z_previous, self.request.options.encoding_format)
-        return self._response(
-            accepted,
-            snapshot_id=closing.snapshot_id if stored else None,
-            sequence=sequence,
-            status=result.status,
-            mutated=closing.mutated,
-            change=closing.change,
-            changes=[taken.change for taken in changes],
-            scores=closing.scores,
-            interest=vectors if self._wants("vectors") else None,
-            topics=_topics(decision.explained) if self._wants("topics") else None,
-            contributions=_contributions(decision) if self._wants("contributions") else None,
-        )
+        closing = decision.taken[-1]
+        return self._decided(decision, accepted, snapshot_id=closing.snapshot_id, sequence=closing.sequence)
+
+    def tried(self, decision: Decision, *, accepted: int, latest: int) -> DetectResponse:
+        """The answer to new behaviours of which nothing was stored.
+
+        Args:
+            decision: what would come of them.
+            accepted: how many they are.
+            latest: sequence of the user's latest stored snapshot, 0 without one.
+        """
+        return self._decided(decision, accepted, snapshot_id=None, sequence=latest)
 
     def unchanged(self, latest: SnapshotRow | None) -> DetectResponse:
         """The answer where nothing new came in: the latest snapshot, if there is one, with nothing declared."""
@@ -82,6 +76,22 @@ class Answers:
             interest=told.interest if told else None,
             topics=Topics() if self._wants("topics") else None,
             contributions=[] if self._wants("contributions") else None,
+        )
+
+    def _decided(self, decision: Decision, accepted: int, **stored: object) -> DetectResponse:
+        *changes, closing = decision.taken
+        result, encoding = closing.result, self.request.options.encoding_format
+        return self._response(
+            accepted,
+            **stored,
+            status=result.status,
+            mutated=closing.mutated,
+            change=closing.change,
+            changes=[taken.change for taken in changes],
+            scores=closing.scores,
+            interest=interest_of(result.z, result.z_previous, encoding) if self._wants("vectors") else None,
+            topics=_topics(decision.explained) if self._wants("topics") else None,
+            contributions=_contributions(decision) if self._wants("contributions") else None,
         )
 
     def _wants(self, part: Part) -> bool:

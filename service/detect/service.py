@@ -1,20 +1,23 @@
 """Detection for one user and for many: check, encode, then one transaction a user."""
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
+import orjson
 from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.database.sessions import ReadSession, WriteSession
-from service.database.tables import UserStateRow
+from service import timing
 from service.detect import repository
 from service.detect.answer import Answers
 from service.detect.decide import Decision, Stored, Taken, decide, restore
 from service.detect.incoming import Incoming, check
-from service.detect.repository import User
+from service.detect.repository import Known, NewSnapshot, Update, User, Version
 from service.detect.schemas import BatchItem, DetectRequest, DetectResponse, Rejected
 from service.detection import codec
 from service.detection.detector import Rule
@@ -27,6 +30,8 @@ from service.snapshots import repository as snapshots
 ERASED = "the user was erased after this behaviour occurred"
 INLINE_BEHAVIORS = 32
 """More than that are judged in a thread, so that the event loop goes on answering others."""
+UNLOCKED_TRIES = 2
+"""How often a request tries to save without having locked the user."""
 
 
 async def detect(resources: Resources, request: DetectRequest) -> DetectResponse:
@@ -114,16 +119,10 @@ async def _vectors(resources: Resources, texts: list[str]) -> tuple[list[np.ndar
 
 
 async def judge(resources: Resources, request: DetectRequest, behaviors: list[Incoming]) -> DetectResponse:
-    """Decide on encoded behaviours in one transaction, committed before this returns."""
+    """Decide on encoded behaviours. What comes of them is stored in one transaction, committed before this returns."""
     user = User(request.domain, user_key(resources.user_key_secret, request.domain, request.user_id))
     judging = Judging(resources, request, user, behaviors)
-    if request.options.persist:
-        async with resources.write_sessions() as session:
-            response = await judging.write(session)
-            await session.commit()
-            return response
-    async with resources.read_sessions() as session:
-        return await judging.read(session)
+    return await (judging.write() if request.options.persist else judging.read())
 
 
 class Judging:
@@ -136,105 +135,148 @@ class Judging:
         self.behaviors = behaviors
         self.params = detector_params(resources.settings, resources.encoder.info.dim, resources.profile)
         self.rule = Rule(request.options.detector, request.options.threshold)
-        self.rejected: list[Rejected] = []
+        self.ids = list(dict.fromkeys(behavior.event_id for behavior in behaviors))
 
-    async def write(self, session: WriteSession) -> DetectResponse:
-        """Lock the user, take in what is new, store state and snapshots."""
-        row = await repository.lock_state(session, self.user)
-        candidates = self._after_erasure(await repository.deleted_at(session, self.user))
-        events = [(b.event_id, b.occurred_at) for b in candidates.values()]
-        fresh = await repository.record_events(session, self.user, events) if events else set()
-        new = [candidates[event_id] for event_id in candidates if event_id in fresh]
-        if not new:
-            answer = self._answers().unchanged(await snapshots.latest(session, *_keys(self.user)))
-            await session.rollback()  # leaves no empty state behind for a user with nothing in it
-            return answer
-        stored = self._restore(row)
-        decision = await self._decide(stored, new)
-        info = self.resources.encoder.info
-        await repository.save(
-            session,
-            self.user,
-            {
-                "state": codec.encode(decision.stored.state),
-                "space": info.space,
-                "profile_id": self.resources.profile.id if self.resources.profile else None,
-                "sequence": decision.stored.sequence,
-                "recent_events": [[event_id, time.isoformat()] for event_id, time in decision.stored.recent],
-            },
-            [self._row(taken) for taken in decision.taken],
-        )
-        return self._answers().decided(decision, accepted=len(new), stored=True, sequence=decision.stored.sequence)
+    async def write(self) -> DetectResponse:
+        """Take in what is new, store state and snapshots.
 
-    async def read(self, session: ReadSession) -> DetectResponse:
+        Without a lock at first: the state is saved only if it is still the one that was read. A user who is new, or
+        whom others keep writing for, is locked, so that each request waits its turn and none starves.
+        """
+        for _ in range(UNLOCKED_TRIES):
+            async with self._connection() as connection:
+                known = await self._read(connection)
+            if known.version is None:
+                break
+            new, rejected = self._sort_out(known)
+            if not new:
+                return await self._unchanged(rejected)
+            decision = await self._decide(known, new)
+            async with self._connection() as connection:
+                if await self._save(connection, known.version, decision, new):
+                    return self._answers(rejected).stored(decision, accepted=len(new))
+        return await self._write_locked()
+
+    async def read(self) -> DetectResponse:
         """Decide on the stored state as if the behaviours were taken in, and write nothing."""
-        row = await repository.read_state(session, self.user)
-        candidates = self._after_erasure(await repository.deleted_at(session, self.user))
-        seen = await repository.seen_events(session, self.user, list(candidates)) if candidates else set()
-        new = [behavior for event_id, behavior in candidates.items() if event_id not in seen]
+        async with self._connection() as connection:
+            known = await self._read(connection)
+        new, rejected = self._sort_out(known)
         if not new:
-            return self._answers().unchanged(await snapshots.latest(session, *_keys(self.user)))
-        decision = await self._decide(self._restore(row), new)
-        return self._answers().decided(decision, accepted=len(new), stored=False, sequence=row.sequence if row else 0)
+            return await self._unchanged(rejected)
+        latest = known.version.sequence if known.version else 0
+        return self._answers(rejected).tried(await self._decide(known, new), accepted=len(new), latest=latest)
 
-    def _after_erasure(self, deleted_at: datetime | None) -> dict[str, Incoming]:
-        """Behaviours by id, the first of each, less those from before the user was erased."""
-        candidates: dict[str, Incoming] = {}
+    async def _write_locked(self) -> DetectResponse:
+        async with self._connection(transaction=True) as connection:
+            with timing.phase("database"):
+                await repository.lock(connection, self.user)
+            known = await self._read(connection)
+            new, rejected = self._sort_out(known)
+            if new and known.version is not None:
+                decision = await self._decide(known, new)
+                if not await self._save(connection, known.version, decision, new):
+                    raise RuntimeError("a state was altered under its lock")
+                with timing.phase("database"):
+                    await connection.commit()
+                return self._answers(rejected).stored(decision, accepted=len(new))
+            # What is not committed is rolled back: no empty state stays behind for a user with nothing in it.
+        return await self._unchanged(rejected)
+
+    async def _read(self, connection: AsyncConnection) -> Known:
+        with timing.phase("database"):
+            return await repository.read(connection, self.user, self.ids)
+
+    @asynccontextmanager
+    async def _connection(self, *, transaction: bool = False) -> AsyncIterator[AsyncConnection]:
+        """A connection, on which each statement is a transaction of its own unless one is asked for."""
+        engine = self.resources.engine if transaction else self.resources.statements
+        waiting = time.perf_counter()
+        async with engine.connect() as connection:
+            timing.count("database", time.perf_counter() - waiting)
+            yield connection
+
+    async def _unchanged(self, rejected: list[Rejected]) -> DetectResponse:
+        with timing.phase("database"):
+            async with self.resources.read_sessions() as session:
+                latest = await snapshots.latest(session, self.user.domain, self.user.key)
+        return self._answers(rejected).unchanged(latest)
+
+    def _sort_out(self, known: Known) -> tuple[list[Incoming], list[Rejected]]:
+        """The new behaviours, the first of each id, and those from before the user was erased."""
+        new, rejected = dict[str, Incoming](), list[Rejected]()
         for behavior in self.behaviors:
-            if deleted_at is not None and behavior.occurred_at <= deleted_at:
-                self.rejected.append(Rejected(event_id=behavior.event_id, reason=ERASED))
-            else:
-                candidates.setdefault(behavior.event_id, behavior)
-        return candidates
+            if known.deleted_at is not None and behavior.occurred_at <= known.deleted_at:
+                rejected.append(Rejected(event_id=behavior.event_id, reason=ERASED))
+            elif behavior.event_id not in known.seen:
+                new.setdefault(behavior.event_id, behavior)
+        return list(new.values()), rejected
 
-    def _restore(self, row: UserStateRow | None) -> Stored:
-        if row is None:
-            return Stored(self.params.empty(), (), 0)
+    async def _decide(self, known: Known, new: list[Incoming]) -> Decision:
+        if len(new) <= INLINE_BEHAVIORS:
+            return self._decide_now(known, new)
+        return await asyncio.to_thread(self._decide_now, known, new)
+
+    def _decide_now(self, known: Known, new: list[Incoming]) -> Decision:
+        with timing.phase("detect"):
+            return decide(self.params, self._restore(known), new, self.rule)
+
+    def _restore(self, known: Known) -> Stored:
         profile = self.resources.profile
         return restore(
-            row.state,
+            known.state,
             self.params,
-            same_space=row.space == self.resources.encoder.info.space,
-            same_profile=row.profile_id == (profile.id if profile else None),
-            recent=[(event_id, datetime.fromisoformat(time)) for event_id, time in row.recent_events],
-            sequence=row.sequence,
+            same_space=known.space == self.resources.encoder.info.space,
+            same_profile=known.profile_id == (profile.id if profile else None),
+            recent=[(event_id, datetime.fromisoformat(time)) for event_id, time in known.recent_events],
+            sequence=known.version.sequence if known.version else 0,
         )
 
-    async def _decide(self, stored: Stored, new: list[Incoming]) -> Decision:
-        if len(new) <= INLINE_BEHAVIORS:
-            return decide(self.params, stored, new, self.rule)
-        return await asyncio.to_thread(decide, self.params, stored, new, self.rule)
+    async def _save(
+        self, connection: AsyncConnection, version: Version, decision: Decision, new: list[Incoming]
+    ) -> bool:
+        update = Update(
+            was=version,
+            state=codec.encode(decision.stored.state),
+            space=self.resources.encoder.info.space,
+            profile_id=self._profile_id,
+            sequence=decision.stored.sequence,
+            recent_events=orjson.dumps(decision.stored.recent).decode(),
+            events=[(behavior.event_id, behavior.occurred_at) for behavior in new],
+            snapshots=[self._snapshot(taken) for taken in decision.taken],
+        )
+        with timing.phase("database"):
+            return await repository.save(connection, self.user, update)
 
-    def _answers(self) -> Answers:
+    def _answers(self, rejected: list[Rejected]) -> Answers:
         return Answers(
             request=self.request,
             model=self.resources.encoder.info,
-            profile_id=self.resources.profile.id if self.resources.profile else None,
+            profile_id=self._profile_id,
             received=self.behaviors,
-            rejected=self.rejected,
+            rejected=rejected,
         )
 
-    def _row(self, taken: Taken) -> dict[str, object]:
-        """A snapshot by column name."""
+    @property
+    def _profile_id(self) -> str | None:
+        return self.resources.profile.id if self.resources.profile else None
+
+    def _snapshot(self, taken: Taken) -> NewSnapshot:
         previous = taken.result.z_previous
-        return {
-            "sequence": taken.sequence,
-            "snapshot_id": taken.snapshot_id,
-            "taken_at": datetime.now(UTC),
-            "taken_for": taken.taken_for,
-            "as_of": taken.as_of,
-            "behaviors": taken.result.position + 1,
-            "status": taken.result.status,
-            "mutated": taken.mutated,
-            "change": taken.change.model_dump(mode="json"),
-            "scores": taken.scores.model_dump(mode="json"),
-            "topics": [item.model_dump(mode="json") for item in taken.topics],
-            "z": taken.result.z.astype("<f4").tobytes(),
-            "z_previous": None if previous is None else previous.astype("<f4").tobytes(),
-            "model_digest": self.resources.encoder.info.digest,
-            "profile_id": self.resources.profile.id if self.resources.profile else None,
-        }
-
-
-def _keys(user: User) -> tuple[str, bytes]:
-    return user.domain, user.key
+        return NewSnapshot(
+            sequence=taken.sequence,
+            snapshot_id=taken.snapshot_id,
+            taken_at=datetime.now(UTC),
+            taken_for=taken.taken_for,
+            as_of=taken.as_of,
+            behaviors=taken.result.position + 1,
+            status=taken.result.status,
+            mutated=taken.mutated,
+            change=taken.change.model_dump_json(),
+            scores=taken.scores.model_dump_json(),
+            topics=orjson.dumps([item.model_dump() for item in taken.topics]).decode(),
+            z=taken.result.z.astype("<f4").tobytes(),
+            z_previous=None if previous is None else previous.astype("<f4").tobytes(),
+            model_digest=self.resources.encoder.info.digest,
+            profile_id=self._profile_id,
+        )

@@ -3,7 +3,8 @@
 Layout: a fixed header (format, sizes, scalars), then the arrays in the order of `_arrays`, without padding.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -26,13 +27,15 @@ _HEADER = np.dtype(
         ("since", "<i8"),
     ]
 )  # fmt: skip
+_NAMES = _HEADER.names or ()
 _MAGIC = b"SWRV"
+
+Header = Mapping[str, Any]
 
 
 def encode(state: State) -> bytes:
     """The state as bytes, at most 16 KiB for a layout from `state.layout`."""
     i, b = state.interest, state.bayes
-    header = np.zeros((), _HEADER)
     scalars: dict[str, Any] = {
         "magic": _MAGIC, "format": FORMAT, "dim": i.codes.shape[1], "vectors": len(i.codes), "past": len(state.past),
         "surprises": len(state.evidence.recent),
@@ -45,11 +48,10 @@ def encode(state: State) -> bytes:
             "assignments": len(b.weights), "topics": len(b.older), "nearest": b.topics.shape[1],
             "older_total": b.older_total, "log_older": b.log_older, "age": b.age, "since": b.since,
         }  # fmt: skip
-    for name, value in scalars.items():
-        header[name] = value
+    header = dict.fromkeys(_NAMES, 0) | scalars
     values = _values(state)
     parts = [np.ascontiguousarray(values[name], dtype).tobytes() for name, dtype, _ in _arrays(header)]
-    return header.tobytes() + b"".join(parts)
+    return np.array(tuple(header.values()), _HEADER).tobytes() + b"".join(parts)
 
 
 def decode(data: bytes) -> State:
@@ -60,25 +62,26 @@ def decode(data: bytes) -> State:
     """
     if len(data) < _HEADER.itemsize or data[:4] != _MAGIC:
         raise StateError("not a detector state")
-    header = np.frombuffer(data, _HEADER, 1)[0]
+    header = dict(zip(_NAMES, np.frombuffer(data, _HEADER, 1)[0].item(), strict=True))
     if header["format"] != FORMAT:
         raise StateError(f"state format {header['format']}, this version reads {FORMAT}")
     values, at = dict[str, NDArray[Any]](), _HEADER.itemsize
     for name, dtype, shape in _arrays(header):
-        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-        if at + size > len(data):
+        count = math.prod(shape)
+        end = at + count * np.dtype(dtype).itemsize
+        if end > len(data):
             raise StateError(f"state cut short in {name}")
         # A copy, for it is writable: compiled code would be compiled once more for arrays that are not.
-        values[name] = np.frombuffer(data, dtype, int(np.prod(shape)), at).reshape(shape).copy()
-        at += size
+        values[name] = np.frombuffer(data, dtype, count, at).reshape(shape).copy()
+        at = end
     if at != len(data) or header["past"] > PAST_REGIMES:
         raise StateError("state longer than its header says")
     return _assemble(header, values)
 
 
-def _arrays(header: Any) -> Iterator[tuple[str, DTypeLike, tuple[int, ...]]]:  # noqa: ANN401 - a structured scalar
+def _arrays(header: Header) -> Iterator[tuple[str, DTypeLike, tuple[int, ...]]]:
     """Name, type and shape of each array that follows the header."""
-    n, dim = int(header["vectors"]), int(header["dim"])
+    n, dim = header["vectors"], header["dim"]
     yield "codes", "i1", (n, dim)
     yield "scales", "<f4", (n,)
     yield "vector_weights", "<f4", (n,)
@@ -87,16 +90,16 @@ def _arrays(header: Any) -> Iterator[tuple[str, DTypeLike, tuple[int, ...]]]:  #
     if header["has_reference"]:
         yield "reference", "<f4", (dim,)
     if header["has_bayes"]:
-        length, m = int(header["assignments"]), int(header["nearest"])
+        length, m = header["assignments"], header["nearest"]
         yield "topics", "<u2", (length, m)
         yield "shares", "<u2", (length, m)
         yield "weights", "<f4", (length,)
-        yield "older", "<f4", (int(header["topics"]),)
+        yield "older", "<f4", (header["topics"],)
         yield "log_run", "<f4", (length,)
-    yield "surprises", "<f4", (int(header["surprises"]), SERIES)
+    yield "surprises", "<f4", (header["surprises"], SERIES)
     yield "past_surprises", "<f4", (SERIES, 4)
-    yield "past_topics", "<u2", (int(header["past"]), PAST_TOPICS)
-    yield "past_shares", "<f2", (int(header["past"]), PAST_TOPICS)
+    yield "past_topics", "<u2", (header["past"], PAST_TOPICS)
+    yield "past_shares", "<f2", (header["past"], PAST_TOPICS)
 
 
 def _values(state: State) -> dict[str, Any]:
@@ -114,22 +117,22 @@ def _values(state: State) -> dict[str, Any]:
     return values
 
 
-def _assemble(header: Any, values: dict[str, NDArray[Any]]) -> State:  # noqa: ANN401 - a structured scalar
+def _assemble(header: Header, values: dict[str, NDArray[Any]]) -> State:
     interest = InterestState(
         codes=values["codes"],
         scales=values["scales"],
         weights=values["vector_weights"],
         times=values["times"],
         older_sum=values["older_sum"],
-        older_weight=float(header["older_weight"]),
-        older_time=float(header["older_time"]),
-        older_count=int(header["older_count"]),
+        older_weight=header["older_weight"],
+        older_time=header["older_time"],
+        older_count=header["older_count"],
         reference=values.get("reference"),
-        reference_time=float(header["reference_time"]),
+        reference_time=header["reference_time"],
     )
     past = tuple(map(PastRegime, values["past_topics"], values["past_shares"]))
     evidence = EvidenceState(values["surprises"], values["past_surprises"])
-    state = State(int(header["behaviors"]), interest, None, evidence, past)
+    state = State(header["behaviors"], interest, None, evidence, past)
     if not header["has_bayes"]:
         return state
     regime = BayesState(
@@ -137,10 +140,10 @@ def _assemble(header: Any, values: dict[str, NDArray[Any]]) -> State:  # noqa: A
         shares=values["shares"],
         weights=values["weights"],
         older=values["older"],
-        older_total=float(header["older_total"]),
+        older_total=header["older_total"],
         log_run=values["log_run"],
-        log_older=float(header["log_older"]),
-        age=int(header["age"]),
-        since=int(header["since"]),
+        log_older=header["log_older"],
+        age=header["age"],
+        since=header["since"],
     )
     return replace(state, bayes=regime)

@@ -31,6 +31,7 @@ async def app(engine: AsyncEngine, encoder: FakeEncoder) -> FastAPI:
         settings=Settings(),
         encoder=encoder,
         engine=engine,
+        statements=engine.execution_options(isolation_level="AUTOCOMMIT"),
         read_sessions=read_sessions(engine),
         write_sessions=write_sessions(engine),
         profile=None,
