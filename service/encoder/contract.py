@@ -58,16 +58,33 @@ class ModelInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Spent:
+    """Where the time of one call went, in seconds; they add up to how long it took.
+
+    Attributes:
+        queue: waiting, for other callers' texts and for a turn.
+        tokenize: texts to tokens, in the batches that this call's texts were in.
+        encode: running the model on those batches.
+    """
+
+    queue: float = 0.0
+    tokenize: float = 0.0
+    encode: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Encoded:
     """Vectors of a list of texts, in its order.
 
     Attributes:
         vectors: (n, dim) float32, each row of unit length.
         truncated: (n,) bool, true where the text was longer than the model reads.
+        spent: where the time went.
     """
 
     vectors: Vectors
     truncated: NDArray[np.bool_]
+    spent: Spent = Spent()
 
 
 class Encoder(Protocol):
@@ -91,6 +108,7 @@ class Encoder(Protocol):
 
         Raises:
             ValueError: more texts than the permit is for.
+            EncoderSaturatedError: its turn did not come in time.
         """
         ...
 

@@ -1,5 +1,6 @@
 """The real encoder: an exported ONNX graph, owned by one thread."""
 
+import asyncio
 import logging
 import math
 import threading
@@ -19,7 +20,7 @@ from service.encoder.manifest import Manifest, read_manifest
 from service.encoder.permits import Permits
 from service.encoder.session import CPU, Graph, OnnxGraph
 from service.encoder.tokenization import TextTokenizer, Tokens
-from service.encoder.work import Work, WorkBoard
+from service.encoder.work import Call, Work, WorkBoard
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ _TOKENIZED_AT_ONCE = 256
 # urgent and cancelled work in between. A GPU wants to be filled.
 _CPU_BATCH_TOKENS, _CPU_FREE_PADDING = 1024, 16
 _GPU_BATCH_TOKENS, _GPU_FREE_PADDING = 16384, 1024
+_PACE_TEXTS = 200
 # The canary was recorded from the same graph, so what is left is the difference between two machines' kernels. int8
 # kernels differ most: without VNNI, products saturate.
 _CANARY_COSINE = {"fp32": 0.999, "fp16": 0.998, "int8": 0.97}
@@ -48,6 +50,7 @@ class EncoderStats:
         tokens: tokens in those runs, padding excluded.
         padded_tokens: the same, padding included.
         busy_seconds: time spent in those runs.
+        tokenize_seconds: time spent tokenizing.
         cached: entries of the cache now.
         admitted: texts under permits now.
     """
@@ -60,6 +63,7 @@ class EncoderStats:
     tokens: int
     padded_tokens: int
     busy_seconds: float
+    tokenize_seconds: float
     cached: int
     admitted: int
 
@@ -71,13 +75,19 @@ class EncoderStats:
 
 @dataclass(slots=True)
 class _Runs:
-    """The thread's own counters."""
+    """The thread's own counters.
+
+    Attributes:
+        pace: seconds a text of late, an exponential mean over about `_PACE_TEXTS` texts; 0 before the first run.
+    """
 
     texts: int = 0
     batches: int = 0
     tokens: int = 0
     padded_tokens: int = 0
     seconds: float = 0.0
+    tokenize_seconds: float = 0.0
+    pace: float = 0.0
 
 
 class OnnxEncoder:
@@ -96,6 +106,7 @@ class OnnxEncoder:
         capacity_texts: texts admitted at one time.
         cache_texts: vectors kept in the cache; 0 turns it off.
         max_batch_tokens: tokens of a batch, padding included; by default what suits the graph's provider.
+        max_wait: seconds that a call may wait for its turn; by default for ever.
     """
 
     def __init__(
@@ -107,11 +118,12 @@ class OnnxEncoder:
         capacity_texts: int = 4096,
         cache_texts: int = 50_000,
         max_batch_tokens: int | None = None,
+        max_wait: float = math.inf,
     ) -> None:
         self._manifest = manifest
         self._tokenizer = tokenizer
         self._info = manifest.info(graph.provider)
-        self._permits = Permits(capacity_texts, self._retry_after)
+        self._permits = Permits(capacity_texts, max_wait, self._waiting)
         self._board = WorkBoard(manifest.dim, cache_texts)
         self._pool = Pool(_policy(graph.provider, max_batch_tokens))
         self._runs = _Runs()
@@ -127,6 +139,7 @@ class OnnxEncoder:
         capacity_texts: int = 4096,
         cache_texts: int = 50_000,
         max_batch_tokens: int | None = None,
+        max_wait: float = math.inf,
         force_cpu: bool = False,
     ) -> "OnnxEncoder":
         """Load an exported folder, after checking it, and warm the model up.
@@ -145,6 +158,7 @@ class OnnxEncoder:
             capacity_texts=capacity_texts,
             cache_texts=cache_texts,
             max_batch_tokens=max_batch_tokens,
+            max_wait=max_wait,
         )
 
     @property
@@ -165,6 +179,7 @@ class OnnxEncoder:
             tokens=runs.tokens,
             padded_tokens=runs.padded_tokens,
             busy_seconds=runs.seconds,
+            tokenize_seconds=runs.tokenize_seconds,
             cached=self._board.cached,
             admitted=self._permits.admitted,
         )
@@ -175,7 +190,8 @@ class OnnxEncoder:
         More texts than the whole capacity are admitted while nothing else is, so that no request is impossible.
 
         Raises:
-            EncoderSaturatedError: at once on entering the block, when there is no room.
+            EncoderSaturatedError: at once on entering the block, when there is no room, or when at the speed seen so
+                far its turn would come after `max_wait`.
         """
         return self._permits.admit(texts)
 
@@ -186,13 +202,17 @@ class OnnxEncoder:
             ValueError: more texts than the permit is for.
             EncodingFailedError: the model failed on one of these texts.
             EncoderClosedError: the encoder is closed.
+            EncoderSaturatedError: none of them had its turn within `max_wait`; they are dropped.
         """
         if len(texts) > permit:
             raise ValueError(f"{len(texts)} texts under a permit for {permit}")
         call = self._board.submit(texts)
+        expiry = self._expiry(call)
         try:
             return await call.result()
         finally:
+            if expiry is not None:
+                expiry.cancel()
             self._board.withdraw(call)
 
     async def canary(self) -> bool:
@@ -221,6 +241,15 @@ class OnnxEncoder:
         self._board.close()
         self._thread.join()
 
+    def _expiry(self, call: Call) -> asyncio.TimerHandle | None:
+        """The timer that gives the call up when its turn does not come; None where it need not wait."""
+        if not call.missing or math.isinf(self._permits.max_wait):
+            return None
+        return call.loop.call_later(self._permits.max_wait, self._expire, call)
+
+    def _expire(self, call: Call) -> None:
+        self._board.expire(call, self._permits.refusal())
+
     def _serve(self, graph: Graph) -> None:
         """What the thread does. The graph is its argument, so that nobody else has it and it is freed with it."""
         run = partial(self._run, graph)
@@ -248,18 +277,24 @@ class OnnxEncoder:
             self._isolating_failures(step, works[middle:])
 
     def _tokenize(self, works: list[Work]) -> None:
+        started = time.perf_counter()
         for work, tokens in zip(works, self._tokenizer.tokenize([work.text for work in works]), strict=True):
             work.tokens = tokens
+        seconds = time.perf_counter() - started
+        self._runs.tokenize_seconds += seconds
+        self._board.tokenized(works, seconds)
 
     def _run(self, graph: Graph, works: list[Work]) -> None:
         batch = [work.tokens for work in works if work.tokens is not None]
         started = time.perf_counter()
         vectors = self._forward(graph, batch)
-        self._count(batch, time.perf_counter() - started)
-        self._board.deliver(works, vectors)
+        seconds = time.perf_counter() - started
+        self._count(batch, seconds)
+        self._board.deliver(works, vectors, seconds)
 
     def _forward(self, graph: Graph, batch: Sequence[Tokens]) -> Vectors:
-        vectors = graph.forward(*self._tokenizer.pad(batch))
+        shape = graph.shape(len(batch), max(map(len, batch)))
+        vectors = graph.forward(*self._tokenizer.pad(batch, shape))[: len(batch)]
         if vectors.shape != (len(batch), self._manifest.dim) or not np.isfinite(vectors).all():
             raise ValueError(f"the model gave an array of shape {vectors.shape}, or numbers that are not finite")
         return vectors
@@ -271,12 +306,12 @@ class OnnxEncoder:
         runs.tokens += sum(map(len, batch))
         runs.padded_tokens += len(batch) * max(map(len, batch))
         runs.seconds += seconds
+        weight = min(1.0, len(batch) / _PACE_TEXTS)
+        runs.pace += weight * (seconds / len(batch) - runs.pace)
 
-    def _retry_after(self, admitted: int) -> int:
-        """Seconds, 1 to 60, in which what is admitted should be done, at the speed seen so far."""
-        if not self._runs.texts:
-            return 1
-        return min(60, max(1, math.ceil(admitted * self._runs.seconds / self._runs.texts)))
+    def _waiting(self) -> float:
+        """Seconds in which what is waiting should be done, at the speed of late."""
+        return self._board.pending * self._runs.pace
 
 
 def _policy(provider: str, max_batch_tokens: int | None) -> BatchPolicy:
@@ -293,7 +328,8 @@ def _warm_up(folder: Path, manifest: Manifest, tokenizer: TextTokenizer, graph: 
     long_text = " ".join([manifest.canary.text] * manifest.max_tokens)
     for text in ("", long_text):
         try:
-            vectors = graph.forward(*tokenizer.pad(tokenizer.tokenize([text])))
+            (tokens,) = tokenizer.tokenize([text])
+            vectors = graph.forward(*tokenizer.pad([tokens], graph.shape(1, len(tokens))))[:1]
         except Exception as error:  # ONNX Runtime's exception classes share no other base
             raise ModelFolderError(f"the model in {folder} does not run: {error}") from error
         if vectors.shape != (1, manifest.dim):

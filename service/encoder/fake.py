@@ -45,7 +45,7 @@ class FakeEncoder:
             precision="fp32",
             provider="fake",
         )
-        self._permits = Permits(capacity_texts, retry_after=lambda _: 1)
+        self._permits = Permits(capacity_texts)
         self._closed = False
         self.canary_right = True
         self.texts_encoded = 0

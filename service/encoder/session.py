@@ -31,6 +31,10 @@ class Graph(Protocol):
         """The execution provider that runs it."""
         ...
 
+    def shape(self, texts: int, tokens: int) -> tuple[int, int]:
+        """The shape that a batch of so many texts of so many tokens at most should be padded to."""
+        ...
+
     def forward(self, input_ids: Ids, attention_mask: Ids) -> Vectors:
         """Unit vectors (batch, dim) of token ids (batch, tokens), of which those with mask 0 are padding."""
         ...
@@ -63,6 +67,10 @@ class OnnxGraph:
     def provider(self) -> str:
         """The execution provider that runs the graph."""
         return str(self._session.get_providers()[0])
+
+    def shape(self, texts: int, tokens: int) -> tuple[int, int]:
+        """Just as large as the batch is: on a CPU each padding token costs."""
+        return texts, tokens
 
     def forward(self, input_ids: Ids, attention_mask: Ids) -> Vectors:
         """Unit vectors (batch, dim) float32 of padded token ids (batch, tokens)."""

@@ -57,15 +57,22 @@ class TextTokenizer:
         encodings = self._tokenizer.encode_batch_fast([self._prefix + _well_formed(text) for text in texts])
         return [Tokens(encoding.ids or [self._pad_token_id], bool(encoding.overflowing)) for encoding in encodings]
 
-    def pad(self, batch: Sequence[Tokens]) -> tuple[Ids, Ids]:
-        """The (batch, longest) arrays input_ids and attention_mask."""
-        shape = (len(batch), max(map(len, batch)))
+    def pad(self, batch: Sequence[Tokens], shape: tuple[int, int] | None = None) -> tuple[Ids, Ids]:
+        """The arrays input_ids and attention_mask.
+
+        Args:
+            batch: the texts' tokens.
+            shape: rows and tokens of the arrays, at least (batch, longest), which is the default. Rows of no text have
+                one padding token that is attended to: a mean over no tokens is undefined.
+        """
+        shape = shape or (len(batch), max(map(len, batch)))
         input_ids = np.full(shape, self._pad_token_id, dtype=np.int64)
         attention_mask = np.zeros(shape, dtype=np.int64)
         for row, tokens in enumerate(batch):
             columns = slice(shape[1] - len(tokens), None) if self._pad_left else slice(0, len(tokens))
             input_ids[row, columns] = tokens.ids
             attention_mask[row, columns] = 1
+        attention_mask[len(batch) :, -1 if self._pad_left else 0] = 1
         return input_ids, attention_mask
 
 

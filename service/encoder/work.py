@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from service.encoder.contract import Encoded, Vectors
+from service.encoder.contract import Encoded, Spent, Vectors
 from service.encoder.errors import EncoderClosedError, EncodingFailedError
 from service.encoder.tokenization import Tokens
 
@@ -27,6 +28,10 @@ class Call:
     Attributes:
         missing: rows that have no vector yet.
         works: the texts that it still waits for.
+        submitted: when it came, on `time.perf_counter`.
+        begun: one of its texts is or was in a run of the model.
+        tokenize: seconds of tokenizing the batches that its texts were in.
+        encode: seconds of running the model on them, since it came.
     """
 
     loop: asyncio.AbstractEventLoop
@@ -35,6 +40,10 @@ class Call:
     truncated: NDArray[np.bool_]
     missing: int
     works: set["Work"] = field(default_factory=set)
+    submitted: float = field(default_factory=time.perf_counter)
+    begun: bool = False
+    tokenize: float = 0.0
+    encode: float = 0.0
 
     @classmethod
     def start(cls, texts: int, dim: int) -> "Call":
@@ -48,6 +57,10 @@ class Call:
         self.vectors[row] = vector
         self.truncated[row] = truncated
         self.missing -= 1
+
+    def ran(self, seconds: float) -> None:
+        """Count a run of the model; of one that began before the call came, what was left of it."""
+        self.encode += min(seconds, time.perf_counter() - self.submitted)
 
     def settle(self, error: Exception | None = None) -> None:
         """Wake the caller, from any thread."""
@@ -69,9 +82,11 @@ class Call:
         Raises:
             EncodingFailedError: the model failed on one of the texts.
             EncoderClosedError: the encoder was closed before all were done.
+            EncoderSaturatedError: it was expired.
         """
         await self.future
-        return Encoded(self.vectors, self.truncated)
+        waited = time.perf_counter() - self.submitted - self.tokenize - self.encode
+        return Encoded(self.vectors, self.truncated, Spent(max(waited, 0.0), self.tokenize, self.encode))
 
 
 @dataclass(slots=True, eq=False)
@@ -144,6 +159,11 @@ class WorkBoard:
         """Entries of the cache."""
         return len(self._cache)
 
+    @property
+    def pending(self) -> int:
+        """Distinct texts that somebody waits for."""
+        return len(self._in_flight)
+
     def submit(self, texts: Sequence[str]) -> Call:
         """Take on a call; what is cached is filled in at once.
 
@@ -163,7 +183,8 @@ class WorkBoard:
                     self._want(call, row, text, key)
             if call.missing == 0:
                 call.future.set_result(None)
-            self._changed.notify()
+            else:
+                self._changed.notify()
         return call
 
     def submit_canary(self, text: str) -> Call:
@@ -174,6 +195,13 @@ class WorkBoard:
             self._want(call, 0, text, _CANARY, urgent=True)
             self._changed.notify()
         return call
+
+    def expire(self, call: Call, error: Exception) -> None:
+        """Give up a call none of whose texts has had its turn yet; its caller gets the error."""
+        with self._changed:
+            if not call.begun and call.missing:
+                self._withdraw(call)
+                call.settle(error)
 
     def withdraw(self, call: Call) -> None:
         """Forget a caller; work that nobody else wants and that is not running yet will not be done."""
@@ -201,11 +229,27 @@ class WorkBoard:
             wanted = [work for work in works if work.waiters]
             for work in wanted:
                 work.running = True
+            for call in _callers(wanted):
+                call.begun = True
             return wanted
 
-    def deliver(self, works: Sequence[Work], vectors: Vectors) -> None:
-        """Hand the finished vectors (n, dim) to everyone who waits for them, and cache them."""
+    def tokenized(self, works: Iterable[Work], seconds: float) -> None:
+        """Count the seconds that it took to tokenize these together to everyone who waits for one of them."""
         with self._changed:
+            for call in _callers(works):
+                call.tokenize += seconds
+
+    def deliver(self, works: Sequence[Work], vectors: Vectors, seconds: float = 0.0) -> None:
+        """Hand the finished vectors (n, dim) to everyone who waits for them, and cache them.
+
+        Args:
+            works: as claimed.
+            vectors: of their texts.
+            seconds: that the run took.
+        """
+        with self._changed:
+            for call in _callers(works):
+                call.ran(seconds)
             for work, vector in zip(works, vectors, strict=True):
                 self._in_flight.pop(work.key, None)
                 truncated = work.tokens is not None and work.tokens.truncated
@@ -255,6 +299,7 @@ class WorkBoard:
                 self._arrived.append(work)
         else:
             self._joined += 1
+            call.begun |= work.running
         work.waiters.setdefault(call, []).append(row)
         call.works.add(work)
 
@@ -276,6 +321,10 @@ class WorkBoard:
             if call.missing == 0:
                 call.settle()
         work.waiters.clear()
+
+
+def _callers(works: Iterable[Work]) -> set[Call]:
+    return {call for work in works for call in work.waiters}
 
 
 def _key(text: str) -> Key:

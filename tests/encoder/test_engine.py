@@ -47,6 +47,9 @@ class StubGraph:
         self.gate = threading.Event()
         self.gate.set()
 
+    def shape(self, texts: int, tokens: int) -> tuple[int, int]:
+        return texts, tokens
+
     def forward(self, input_ids: Ids, attention_mask: Ids) -> Vectors:
         self.runs.append(input_ids)
         self.threads.add(threading.current_thread().name)
