@@ -20,6 +20,7 @@ from service.database.sessions import read_sessions, write_sessions
 from service.detection import detector
 from service.detection.profile import Profile
 from service.detection.state import StateError
+from service.disconnect import DisconnectMiddleware
 from service.encoder import OnnxEncoder
 from service.encoder.contract import Encoder
 from service.identity import check_secret, load_secret
@@ -68,6 +69,7 @@ def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: As
         app.include_router(feature.router)
     install_handlers(app)
     install_openapi(app)
+    app.add_middleware(DisconnectMiddleware)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
     app.add_middleware(ServerTimingMiddleware)
     app.add_middleware(RequestIdMiddleware)  # added last, so outermost: a refused body's answer has its id too
@@ -140,6 +142,7 @@ def _load_encoder(settings: Settings) -> OnnxEncoder:
         settings.model_dir,
         capacity_texts=settings.encoder_capacity_texts,
         cache_texts=settings.encoder_cache_texts,
+        max_wait=settings.encoder_max_wait_seconds,
         force_cpu=settings.force_cpu,
     )
 

@@ -140,6 +140,15 @@ class Saturated(Problem):
     retries = True
 
 
+class ClientGone(Problem):
+    """The client closed the connection before its turn came; nobody reads this."""
+
+    status = 499
+    type = "/problems/client-gone"
+    title = "Client gone"
+    default_detail = "The client closed the connection. Nothing was stored."
+
+
 class DatabaseUnavailable(Problem):
     """Postgres is away or overloaded."""
 

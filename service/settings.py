@@ -68,6 +68,11 @@ class Settings(BaseSettings):
     )
     max_body_bytes: PositiveInt = Field(default=32 * 2**20, description="Largest request body.")
     encoder_capacity_texts: PositiveInt = Field(default=4096, description="Texts admitted to the encoder at a time.")
+    encoder_max_wait_seconds: PositiveFloat = Field(
+        default=1.0,
+        description="How long texts may wait for the encoder's other work. What would wait longer is answered 503 at "
+        "once.",
+    )
     encoder_cache_texts: int = Field(default=50_000, ge=0, description="Texts whose vectors are kept in memory.")
     force_cpu: bool = Field(default=False, description="Encode on the CPU even where a GPU is usable.")
     half_life_days: PositiveFloat = Field(default=30.0, description="Age at which a behaviour counts half in z.")

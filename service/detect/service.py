@@ -21,11 +21,13 @@ from service.detect.repository import Known, NewSnapshot, Update, User, Version
 from service.detect.schemas import BatchItem, DetectRequest, DetectResponse, Rejected
 from service.detection import codec
 from service.detection.detector import Rule
+from service.encoding import encode_texts
 from service.identity import user_key
 from service.problem_handlers import field_error
 from service.problems import InvalidRequest, Problem
 from service.resources import Resources, detector_params
 from service.snapshots import repository as snapshots
+from service.wire import MAX_BEHAVIORS
 
 ERASED = "the user was erased after this behaviour occurred"
 INLINE_BEHAVIORS = 32
@@ -108,11 +110,8 @@ async def encode(resources: Resources, groups: Sequence[list[Incoming]]) -> list
 async def _vectors(resources: Resources, texts: list[str]) -> tuple[list[np.ndarray], list[bool]]:
     vectors: list[np.ndarray] = []
     truncated: list[bool] = []
-    chunk = resources.settings.encoder_capacity_texts
-    for start in range(0, len(texts), chunk):
-        some = texts[start : start + chunk]
-        with resources.encoder.admit(len(some)) as permit:
-            encoded = await resources.encoder.encode(some, permit)
+    for start in range(0, len(texts), MAX_BEHAVIORS):
+        encoded = await encode_texts(resources.encoder, texts[start : start + MAX_BEHAVIORS])
         vectors += list(encoded.vectors)
         truncated += encoded.truncated.tolist()
     return vectors, truncated

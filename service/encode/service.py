@@ -4,6 +4,7 @@ import numpy as np
 
 from service.detect.schemas import ModelRef
 from service.encode.schemas import EncodeRequest, EncodeResponse
+from service.encoding import encode_texts
 from service.resources import Resources
 from service.wire import to_wire
 
@@ -14,8 +15,7 @@ async def encode(resources: Resources, request: EncodeRequest) -> EncodeResponse
     Raises:
         EncoderSaturatedError: no room to encode.
     """
-    with resources.encoder.admit(len(request.texts)) as permit:
-        encoded = await resources.encoder.encode(request.texts, permit)
+    encoded = await encode_texts(resources.encoder, request.texts)
     info = resources.encoder.info
     return EncodeResponse(
         dim=info.dim,

@@ -18,7 +18,7 @@ from service.encoder.contract import Encoded, ModelInfo, Permit, Vectors
 from service.encoder.errors import EncoderClosedError, EncodingFailedError, ModelFolderError
 from service.encoder.manifest import Manifest, read_manifest
 from service.encoder.permits import Permits
-from service.encoder.session import CPU, Graph, OnnxGraph
+from service.encoder.session import CPU, Graph, open_graph
 from service.encoder.tokenization import TextTokenizer, Tokens
 from service.encoder.work import Call, Work, WorkBoard
 
@@ -149,7 +149,7 @@ class OnnxEncoder:
         """
         manifest = read_manifest(folder)
         tokenizer = TextTokenizer.load(folder, manifest)
-        graph = OnnxGraph.load(folder, manifest, force_cpu=force_cpu)
+        graph = open_graph(folder, manifest, force_cpu=force_cpu)
         _warm_up(folder, manifest, tokenizer, graph)
         return cls(
             manifest,
@@ -289,7 +289,7 @@ class OnnxEncoder:
         started = time.perf_counter()
         vectors = self._forward(graph, batch)
         seconds = time.perf_counter() - started
-        self._count(batch, seconds)
+        self._count(batch, graph, seconds)
         self._board.deliver(works, vectors, seconds)
 
     def _forward(self, graph: Graph, batch: Sequence[Tokens]) -> Vectors:
@@ -299,14 +299,14 @@ class OnnxEncoder:
             raise ValueError(f"the model gave an array of shape {vectors.shape}, or numbers that are not finite")
         return vectors
 
-    def _count(self, batch: Sequence[Tokens], seconds: float) -> None:
+    def _count(self, batch: Sequence[Tokens], graph: Graph, seconds: float) -> None:
         runs = self._runs
         runs.texts += len(batch)
         runs.batches += 1
         runs.tokens += sum(map(len, batch))
-        runs.padded_tokens += len(batch) * max(map(len, batch))
+        runs.padded_tokens += math.prod(graph.shape(len(batch), max(map(len, batch))))
         runs.seconds += seconds
-        weight = min(1.0, len(batch) / _PACE_TEXTS)
+        weight = min(1.0, len(batch) / _PACE_TEXTS) if runs.pace else 1.0
         runs.pace += weight * (seconds / len(batch) - runs.pace)
 
     def _waiting(self) -> float:

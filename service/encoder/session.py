@@ -12,9 +12,10 @@ from typing import Protocol
 import numpy as np
 import onnxruntime
 
+from service.encoder.bound import BoundGraph
 from service.encoder.contract import Vectors
 from service.encoder.errors import ModelFolderError
-from service.encoder.manifest import MODEL_FILE, Manifest
+from service.encoder.manifest import MODEL_FILE, GraphSpec, Manifest
 from service.encoder.tokenization import Ids
 
 CPU = "CPUExecutionProvider"
@@ -40,28 +41,30 @@ class Graph(Protocol):
         ...
 
 
+def open_graph(folder: Path, manifest: Manifest, *, force_cpu: bool = False) -> Graph:
+    """The folder's graph, on CUDA where that is usable and not forbidden, else on the CPU.
+
+    Raises:
+        ModelFolderError: the file is no graph that ONNX Runtime can run, or not the one the manifest describes.
+    """
+    providers = [CPU] if force_cpu or not cuda_usable() else [CUDA, CPU]
+    path = folder / MODEL_FILE
+    try:
+        session = onnxruntime.InferenceSession(str(path), session_options(), providers=providers)
+    except Exception as error:  # its exception classes share no other base
+        raise ModelFolderError(f"{path} cannot be opened: {error}") from error
+    _check_names(session, manifest.graph)
+    if session.get_providers()[0] == CUDA:
+        return BoundGraph(session, manifest.graph, manifest.dim, manifest.max_tokens, "cuda")
+    return OnnxGraph(session, manifest.graph)
+
+
 class OnnxGraph:
-    """A graph in an ONNX Runtime session."""
+    """A graph in an ONNX Runtime session on the CPU, run on batches just as large as they are."""
 
-    def __init__(self, session: onnxruntime.InferenceSession, manifest: Manifest) -> None:
+    def __init__(self, session: onnxruntime.InferenceSession, spec: GraphSpec) -> None:
         self._session = session
-        self._spec = manifest.graph
-        self._check_names()
-
-    @classmethod
-    def load(cls, folder: Path, manifest: Manifest, *, force_cpu: bool = False) -> "OnnxGraph":
-        """Open the folder's graph on CUDA where that is usable and not forbidden, else on the CPU.
-
-        Raises:
-            ModelFolderError: the file is no graph that ONNX Runtime can run, or not the one the manifest describes.
-        """
-        providers = [CPU] if force_cpu or not cuda_usable() else [CUDA, CPU]
-        path = folder / MODEL_FILE
-        try:
-            session = onnxruntime.InferenceSession(str(path), session_options(), providers=providers)
-        except Exception as error:  # its exception classes share no other base
-            raise ModelFolderError(f"{path} cannot be opened: {error}") from error
-        return cls(session, manifest)
+        self._spec = spec
 
     @property
     def provider(self) -> str:
@@ -80,14 +83,15 @@ class OnnxGraph:
         (vectors,) = self._session.run([self._spec.output], feeds)
         return np.asarray(vectors, dtype=np.float32)
 
-    def _check_names(self) -> None:
-        inputs = {value.name for value in self._session.get_inputs()}
-        outputs = {value.name for value in self._session.get_outputs()}
-        if inputs != set(self._spec.inputs) or self._spec.output not in outputs:
-            raise ModelFolderError(
-                f"the graph takes {sorted(inputs)} and gives {sorted(outputs)} where the manifest says "
-                f"{sorted(self._spec.inputs)} and {self._spec.output}; export the model again"
-            )
+
+def _check_names(session: onnxruntime.InferenceSession, spec: GraphSpec) -> None:
+    inputs = {value.name for value in session.get_inputs()}
+    outputs = {value.name for value in session.get_outputs()}
+    if inputs != set(spec.inputs) or spec.output not in outputs:
+        raise ModelFolderError(
+            f"the graph takes {sorted(inputs)} and gives {sorted(outputs)} where the manifest says "
+            f"{sorted(spec.inputs)} and {spec.output}; export the model again"
+        )
 
 
 def session_options() -> onnxruntime.SessionOptions:

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -73,7 +74,7 @@ def make_encoder(write_folder: Callable[..., Path], graph: StubGraph) -> Iterato
     """Makes encoders that run `graph`; changes of the manifest go in as a dictionary."""
     made: list[OnnxEncoder] = []
 
-    def make(manifest: dict[str, Any] | None = None, **options: int) -> OnnxEncoder:
+    def make(manifest: dict[str, Any] | None = None, **options: Any) -> OnnxEncoder:
         folder = write_folder(**(manifest or {}))
         read = read_manifest(folder)
         made.append(OnnxEncoder(read, TextTokenizer.load(folder, read), graph, **options))
@@ -425,3 +426,64 @@ async def test_thread_that_dies_fails_its_callers(
     assert not await encoder.canary()
     encoder.close()
     assert died == ["broken"]
+
+
+async def test_what_would_wait_too_long_is_refused_at_once(make_encoder: MakeEncoder, graph: StubGraph) -> None:
+    encoder = make_encoder(max_wait=0.1)
+    slow = await occupy(encoder, graph)
+    await asyncio.sleep(0.2)
+    graph.gate.set()
+    await slow  # from here on the encoder knows how long a text takes
+    graph.entered.clear()
+    graph.gate.clear()
+    holding = await start(encoder, ["w1"])
+    assert await asyncio.to_thread(graph.entered.wait, 30)
+    for texts in (1, 1000):
+        with pytest.raises(EncoderSaturatedError):
+            await encode(encoder, ["w2"] * texts)
+    assert encoder.stats.admitted == 1
+    graph.gate.set()
+    await holding
+    assert (await encode(encoder, ["w3"] * 1000)).shape == (1000, 8)  # alone, nothing is too long
+
+
+async def test_a_turn_that_does_not_come_in_time(make_encoder: MakeEncoder, graph: StubGraph) -> None:
+    encoder = make_encoder(max_wait=0.05)
+    holding = await occupy(encoder, graph)
+    with pytest.raises(EncoderSaturatedError) as refused:
+        await encode(encoder, ["w1", "w2"])
+    assert refused.value.retry_after >= 1
+    graph.gate.set()
+    await holding  # its turn had come: it is not given up, however long it takes
+    await encode(encoder, ["trail"])
+    assert encoder.stats.texts_encoded == 2
+    assert encoder.stats.dropped == 2
+
+
+async def test_joining_a_text_that_is_running_is_a_turn(make_encoder: MakeEncoder, graph: StubGraph) -> None:
+    encoder = make_encoder(max_wait=0.05)
+    holding = await occupy(encoder, graph)
+    joining = await start(encoder, ["w0"])
+    await asyncio.sleep(0.1)
+    graph.gate.set()
+    np.testing.assert_array_equal(await holding, await joining)
+
+
+async def test_a_call_says_where_its_time_went(make_encoder: MakeEncoder, graph: StubGraph) -> None:
+    encoder = make_encoder()
+    holding = await occupy(encoder, graph)
+    began = time.perf_counter()
+    with encoder.admit(2) as permit:
+        call = asyncio.create_task(encoder.encode(["w1", "w0"], permit))
+        await asyncio.sleep(0.05)
+        graph.gate.set()
+        spent = (await call).spent
+    elapsed = time.perf_counter() - began
+    await holding
+    assert spent.tokenize > 0
+    assert spent.encode >= 0.04  # of the run that it joined, what was left
+    assert 0 <= spent.queue <= elapsed
+    assert spent.queue + spent.tokenize + spent.encode <= elapsed + 1e-3
+    with encoder.admit(1) as permit:
+        known = (await encoder.encode(["w1"], permit)).spent
+    assert (known.tokenize, known.encode) == (0, 0)

@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 
 from service.encoder import OnnxEncoder, Vectors, read_manifest, session
-from service.encoder.session import CPU, CUDA, OnnxGraph, available_cpus, cuda_usable, session_options
+from service.encoder.session import CPU, CUDA, available_cpus, cuda_usable, open_graph, session_options
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -103,7 +103,7 @@ def test_graph_runs_as_it_was_written(
     write_folder: Callable[..., Path], words: list[str], bag_of_words: Callable[[str], Vectors]
 ) -> None:
     folder = write_folder()
-    graph = OnnxGraph.load(folder, read_manifest(folder), force_cpu=True)
+    graph = open_graph(folder, read_manifest(folder), force_cpu=True)
     ids = np.array([[words.index("trail"), words.index("shoes")], [words.index("running"), 0]])
     vectors = graph.forward(ids, np.array([[1, 1], [1, 0]]))
     expected = [bag_of_words("trail shoes"), bag_of_words("running")]

@@ -1,0 +1,99 @@
+"""The GPU's way of running a graph, as far as a CPU can show it: fixed shapes, buffers, the same vectors."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from service.encoder import OnnxEncoder, Vectors, read_manifest
+from service.encoder.bound import BoundGraph, bucket
+from service.encoder.manifest import MODEL_FILE
+from service.encoder.session import session_options
+from service.encoder.tokenization import TextTokenizer
+
+pytestmark = pytest.mark.anyio
+
+Expected = Callable[[str], Vectors]
+
+
+@pytest.fixture
+def bound() -> Callable[[Path], BoundGraph]:
+    """Opens a folder's graph with buffers on the CPU."""
+
+    def open_bound(folder: Path) -> BoundGraph:
+        manifest = read_manifest(folder)
+        session = onnxruntime.InferenceSession(
+            str(folder / MODEL_FILE), session_options(), providers=["CPUExecutionProvider"]
+        )
+        return BoundGraph(session, manifest.graph, manifest.dim, manifest.max_tokens, "cpu")
+
+    return open_bound
+
+
+def test_shapes_are_few_and_large_enough() -> None:
+    shapes = {bucket(texts, tokens, 512) for texts in range(1, 65) for tokens in range(1, 513)}
+    assert len({tokens for _, tokens in shapes}) <= 26
+    assert len({texts for texts, _ in shapes}) == 7
+    for texts in range(1, 65):
+        for tokens in range(1, 513):
+            rows, length = bucket(texts, tokens, 512)
+            assert texts <= rows < 2 * texts
+            assert tokens <= length <= min(max(1.125 * tokens, tokens + 15), 512)
+
+
+def test_a_shape_is_never_longer_than_the_model_reads() -> None:
+    assert bucket(1, 250, 250) == (1, 250)
+
+
+async def test_vectors_are_those_of_each_text_alone(
+    write_folder: Callable[..., Path], bound: Callable[[Path], BoundGraph], bag_of_words: Expected
+) -> None:
+    folder = write_folder()
+    manifest = read_manifest(folder)
+    graph = bound(folder)
+    encoder = OnnxEncoder(manifest, TextTokenizer.load(folder, manifest), graph, cache_texts=0)
+    texts = [" ".join(f"w{(n + i) % 199}" for i in range(1 + n % 40)) for n in range(100)]
+    try:
+        for _ in range(2):  # the second time from buffers that hold the first one's
+            with encoder.admit(len(texts)) as permit:
+                vectors = (await encoder.encode(texts, permit)).vectors
+            np.testing.assert_allclose(vectors, [bag_of_words(text) for text in texts], atol=1e-6)
+        stats = encoder.stats
+        assert stats.texts_encoded == 200
+        assert stats.padded_tokens > stats.tokens
+    finally:
+        encoder.close()
+
+
+async def test_the_real_model_gives_the_same_vectors(model_dir: Path, bound: Callable[[Path], BoundGraph]) -> None:
+    texts = ["trail running shoes", "a", "", "quarterly results of the bank were better than expected " * 12]
+    manifest = read_manifest(model_dir)
+    plain = OnnxEncoder.load(model_dir, force_cpu=True)
+    fixed = OnnxEncoder(manifest, TextTokenizer.load(model_dir, manifest), bound(model_dir))
+    try:
+        told = []
+        for encoder in (plain, fixed):
+            with encoder.admit(len(texts)) as permit:
+                told.append((await encoder.encode(texts, permit)).vectors)
+        np.testing.assert_allclose(told[0], told[1], atol=1e-5)
+        assert await fixed.canary()
+    finally:
+        plain.close()
+        fixed.close()
+
+
+def test_the_same_buffers_serve_a_shape_again(
+    write_folder: Callable[..., Path], bound: Callable[[Path], BoundGraph]
+) -> None:
+    folder = write_folder()
+    graph = bound(folder)
+    manifest = read_manifest(folder)
+    tokenizer = TextTokenizer.load(folder, manifest)
+    kept = []
+    for text in ("trail shoes", "running", "w1 w2 w3"):
+        tokens = tokenizer.tokenize([text])
+        kept.append(graph.forward(*tokenizer.pad(tokens, graph.shape(1, len(tokens[0])))))
+    assert list(graph._buffers) == [(1, 16)]
+    assert not np.array_equal(kept[0], kept[1])  # earlier results are the caller's, not the buffer's
