@@ -48,16 +48,16 @@ def main(  # noqa: PLR0917 - typer passes them by name
             continue
         source = SOURCES[name](data, SEED)
         console.print(f"{name}: {len(source.fit)} users to fit, {len(source.test)} to test, {len(source.texts)} texts")
-        seen, space = _vectors(source, encoder, vectors / f"{name}.npz" if vectors else None)
+        seen, space = vectors_of(source, encoder, vectors / f"{name}.npz" if vectors else None)
         told = measure(
             source, seen, space, seed=SEED, alibi_python=alibi, progress=lambda what: console.print(f"  {what}")
         )
-        result = {"source": name, **_where(), "seed": SEED, "model": encoder.name, **told.figures}
+        result = {"source": name, **where(), "seed": SEED, "model": encoder.name, **told.figures}
         (out / f"{name}.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     write_tables(out)
 
 
-def _vectors(source: Source, model: Path, kept: Path | None) -> tuple[Vectors, str]:
+def vectors_of(source: Source, model: Path, kept: Path | None) -> tuple[Vectors, str]:
     """Vectors of the source's texts, and their space; those kept of an earlier run where the model is the same."""
     encoder = OnnxEncoder.load(model)
     try:
@@ -75,7 +75,7 @@ def _vectors(source: Source, model: Path, kept: Path | None) -> tuple[Vectors, s
     return seen, space
 
 
-def _where() -> dict[str, Any]:
+def where() -> dict[str, Any]:
     """When and on what it was measured."""
     versions = {}
     for package in PACKAGES:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service import timing
+from service.database.sessions import ReadSession
 from service.detect import repository
 from service.detect.answer import Answers
 from service.detect.decide import Decision, Stored, Taken, decide, restore
@@ -142,16 +143,15 @@ class Judging:
         Without a lock at first: the state is saved only if it is still the one that was read. A user who is new, or
         whom others keep writing for, is locked, so that each request waits its turn and none starves.
         """
-        for _ in range(UNLOCKED_TRIES):
-            async with self._connection() as connection:
+        async with self._connection() as connection:
+            for _ in range(UNLOCKED_TRIES):
                 known = await self._read(connection)
-            if known.version is None:
-                break
-            new, rejected = self._sort_out(known)
-            if not new:
-                return await self._unchanged(rejected)
-            decision = await self._decide(known, new)
-            async with self._connection() as connection:
+                if known.version is None:
+                    break
+                new, rejected = self._sort_out(known)
+                if not new:
+                    return await self._unchanged(connection, rejected)
+                decision = await self._decide(known, new)
                 if await self._save(connection, known.version, decision, new):
                     return self._answers(rejected).stored(decision, accepted=len(new))
         return await self._write_locked()
@@ -160,9 +160,9 @@ class Judging:
         """Decide on the stored state as if the behaviours were taken in, and write nothing."""
         async with self._connection() as connection:
             known = await self._read(connection)
-        new, rejected = self._sort_out(known)
-        if not new:
-            return await self._unchanged(rejected)
+            new, rejected = self._sort_out(known)
+            if not new:
+                return await self._unchanged(connection, rejected)
         latest = known.version.sequence if known.version else 0
         return self._answers(rejected).tried(await self._decide(known, new), accepted=len(new), latest=latest)
 
@@ -180,7 +180,7 @@ class Judging:
                     await connection.commit()
                 return self._answers(rejected).stored(decision, accepted=len(new))
             # What is not committed is rolled back: no empty state stays behind for a user with nothing in it.
-        return await self._unchanged(rejected)
+            return await self._unchanged(connection, rejected)
 
     async def _read(self, connection: AsyncConnection) -> Known:
         with timing.phase("database"):
@@ -195,9 +195,9 @@ class Judging:
             timing.count("database", time.perf_counter() - waiting)
             yield connection
 
-    async def _unchanged(self, rejected: list[Rejected]) -> DetectResponse:
+    async def _unchanged(self, connection: AsyncConnection, rejected: list[Rejected]) -> DetectResponse:
         with timing.phase("database"):
-            async with self.resources.read_sessions() as session:
+            async with ReadSession(bind=connection) as session:
                 latest = await snapshots.latest(session, self.user.domain, self.user.key)
         return self._answers(rejected).unchanged(latest)
 
