@@ -116,6 +116,7 @@ async def open_resources(
             settings=settings,
             encoder=encoder,
             engine=engine,
+            turns=asyncio.Semaphore(settings.database_pool_size),
             statements=engine.execution_options(isolation_level="AUTOCOMMIT"),
             read_sessions=read_sessions(engine),
             write_sessions=write_sessions(engine),

@@ -1,5 +1,6 @@
 """What the requests of one app share."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -23,6 +24,8 @@ class Resources:
         encoder: loaded and warm.
         engine: of the database, migrated.
         statements: the same database, for statements that are a transaction each.
+        turns: as many as the database has connections; requests wait for one in the order in which they came, while
+            the pool lets a newcomer go before those who wait.
         read_sessions: makes read-only transactions.
         write_sessions: makes transactions that may write.
         profile: calibration for the encoder's space; None without a fitting one.
@@ -34,6 +37,7 @@ class Resources:
     encoder: Encoder
     engine: AsyncEngine
     statements: AsyncEngine
+    turns: asyncio.Semaphore
     read_sessions: async_sessionmaker[ReadSession]
     write_sessions: async_sessionmaker[WriteSession]
     profile: Profile | None

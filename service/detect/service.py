@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service import timing
+from service.database.engine import CONNECT_TIMEOUT_S, DatabaseAwayError
 from service.database.sessions import ReadSession
 from service.detect import repository
 from service.detect.answer import Answers
@@ -191,9 +192,21 @@ class Judging:
         """A connection, on which each statement is a transaction of its own unless one is asked for."""
         engine = self.resources.engine if transaction else self.resources.statements
         waiting = time.perf_counter()
-        async with engine.connect() as connection:
+        async with self._turn(), engine.connect() as connection:
             timing.count("database", time.perf_counter() - waiting)
             yield connection
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                await self.resources.turns.acquire()
+        except TimeoutError as error:
+            raise DatabaseAwayError(f"no connection was free within {CONNECT_TIMEOUT_S:g} s") from error
+        try:
+            yield
+        finally:
+            self.resources.turns.release()
 
     async def _unchanged(self, connection: AsyncConnection, rejected: list[Rejected]) -> DetectResponse:
         with timing.phase("database"):

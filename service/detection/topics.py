@@ -146,26 +146,26 @@ def _assign(
 ) -> tuple[NDArray[np.uint16], NDArray[np.uint16]]:
     n = len(coordinates)
     topics, shares = np.zeros((n, nearest), np.uint16), np.zeros((n, nearest), np.uint16)
-    top = np.empty(nearest)
-    for i in range(n):
-        found = 0
-        for k in range(len(prototypes)):
-            # Row by row: one product of matrices rounds differently for different n, and streaming must equal batch.
+    top = np.full((n, nearest), -np.inf)
+    # Prototypes outside: each is read from memory once for all vectors. One product of matrices would be quicker still,
+    # but rounds differently for different n, and streaming must equal batch.
+    for k in range(len(prototypes)):
+        for i in range(n):
             cosine = _dot(prototypes[k], coordinates[i])
-            at = found
-            while at > 0 and top[at - 1] < cosine:
+            at = nearest
+            while at > 0 and top[i, at - 1] < cosine:
                 at -= 1
-            if at >= nearest:
+            if at == nearest:
                 continue
-            found = min(found + 1, nearest)
-            for later in range(found - 1, at, -1):
-                top[later] = top[later - 1]
+            for later in range(nearest - 1, at, -1):
+                top[i, later] = top[i, later - 1]
                 topics[i, later] = topics[i, later - 1]
-            top[at] = cosine
+            top[i, at] = cosine
             topics[i, at] = k
+    for i in range(n):
         total = 0.0
         for j in range(nearest):
-            total += np.exp((top[j] - top[0]) / temperature)
+            total += np.exp((top[i, j] - top[i, 0]) / temperature)
         for j in range(nearest):
-            shares[i, j] = np.rint(np.exp((top[j] - top[0]) / temperature) / total * WHOLE)
+            shares[i, j] = np.rint(np.exp((top[i, j] - top[i, 0]) / temperature) / total * WHOLE)
     return topics, shares

@@ -1,5 +1,6 @@
 """One request is one transaction, committed before the response is sent."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
@@ -31,6 +32,7 @@ async def app(engine: AsyncEngine, encoder: FakeEncoder) -> FastAPI:
         settings=Settings(),
         encoder=encoder,
         engine=engine,
+        turns=asyncio.Semaphore(3),
         statements=engine.execution_options(isolation_level="AUTOCOMMIT"),
         read_sessions=read_sessions(engine),
         write_sessions=write_sessions(engine),
