@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.detection.compiled import compiled
+from service.compiled import compiled
 from service.detection.topics import WHOLE, Assignment
 
 Log = NDArray[np.float64]

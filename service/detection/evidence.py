@@ -21,8 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from service.compiled import compiled
 from service.detection.bayes import BayesState
-from service.detection.compiled import compiled
 from service.detection.topics import WHOLE
 
 WINDOWS = (5, 10, 15, 20)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.detection.compiled import compiled
+from service.compiled import compiled
 
 
 @dataclass(frozen=True, slots=True)

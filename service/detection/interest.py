@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from service.detection.compiled import compiled
+from service.compiled import compiled
 from service.detection.topics import Vectors
 
 SECONDS_PER_DAY = 86_400.0

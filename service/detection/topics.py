@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from service.detection.compiled import compiled, compiled_sums
+from service.compiled import compiled, compiled_sums
 
 Vectors = NDArray[np.float32]
 

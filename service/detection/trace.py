@@ -7,9 +7,9 @@ calibration and evaluation look at millions of behaviours.
 import numpy as np
 from numpy.typing import NDArray
 
+from service.compiled import compiled_anew
 from service.detection import bayes, evidence
 from service.detection.bayes import BayesParams
-from service.detection.compiled import compiled_anew
 from service.detection.evidence import FEATURES, LAG, SERIES
 from service.detection.topics import Assignment
 

@@ -3,37 +3,38 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from service.compiled import compiled
 from service.encoder.work import Work
+
+_NEIGHBOURS = 128
+"""Texts on either side of the oldest that are looked at: finding a batch must cost little beside running it."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchPolicy:
-    """The limits of one batch.
+    """What a batch costs, and its limit.
 
     Attributes:
         max_tokens: tokens of a batch, padding included; a longer text runs alone.
-        free_padding: padding tokens that cost less than running the model once more.
-        padding_share: the share of padding that is tolerated beyond that.
+        run_tokens: what running the model once costs besides its tokens, in tokens.
     """
 
     max_tokens: int
-    free_padding: int
-    padding_share: float = 0.1
+    run_tokens: int
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1:
             raise ValueError(f"max_batch_tokens must be at least 1, not {self.max_tokens}")
 
-    def allows(self, texts: int, tokens: int, longest: int) -> bool:
-        """Whether so many texts of so many tokens in all may run together."""
-        padded = texts * longest
-        return padded <= self.max_tokens and padded - tokens <= max(self.free_padding, self.padding_share * padded)
-
 
 class Pool:
     """Tokenized texts that wait to be run, from which batches of similar length are taken, the oldest first.
 
-    Each batch holds the oldest text, so none starves, and as many of its neighbours in length as the policy allows.
+    Each batch holds the oldest text, so none starves, and those of its neighbours in length that it is cheapest to run
+    it with.
     One urgent text (a health check) runs before all others, and alone, as it did at export.
     """
 
@@ -57,38 +58,51 @@ class Pool:
         seed = min(range(len(self._works)), key=lambda index: self._works[index].sequence)
         if self._works[seed].urgent:
             return [self._works.pop(seed)]
-        start, stop = widest_window([_length(work) for work in self._works], seed, self._policy)
+        start, stop = cheapest_group([_length(work) for work in self._works], seed, self._policy)
         batch = self._works[start:stop]
         del self._works[start:stop]
         return batch
 
 
-def widest_window(lengths: Sequence[int], seed: int, policy: BatchPolicy) -> tuple[int, int]:
-    """Bounds (start, stop) of a run of sorted lengths around a seed that the policy allows as one batch.
+def cheapest_group(lengths: Sequence[int], seed: int, policy: BatchPolicy) -> tuple[int, int]:
+    """Bounds (start, stop) of the batch of a text, where all are divided into batches at the least cost.
 
-    It grows greedily, each time by the neighbour that is nearer to the seed in length, so that it ends up with the
-    lengths most like the seed's.
+    A batch of n texts costs n times the longest, and `run_tokens`. Sorted by length, the cheapest division is one into
+    neighbours, and is found by dynamic programming, as the breaking of lines is (Knuth and Plass, 1981).
+
+    Args:
+        lengths: of the texts, sorted.
+        seed: which text the batch must hold.
+        policy: of the batches.
 
     Example:
-        >>> widest_window([3, 12, 12, 13, 90], 1, BatchPolicy(max_tokens=1024, free_padding=4))
+        >>> cheapest_group([3, 12, 12, 13, 90], 1, BatchPolicy(max_tokens=1024, run_tokens=4))
         (1, 4)
     """
-    start, stop, tokens = seed, seed + 1, lengths[seed]
-    shorter_fits, longer_fits = seed > 0, stop < len(lengths)
-    while shorter_fits or longer_fits:
-        take_shorter = shorter_fits and (
-            not longer_fits or lengths[seed] - lengths[start - 1] <= lengths[stop] - lengths[seed]
-        )
-        added = lengths[start - 1] if take_shorter else lengths[stop]
-        longest = max(lengths[stop - 1], added)
-        if policy.allows(stop - start + 1, tokens + added, longest):
-            start, stop, tokens = start - take_shorter, stop + (not take_shorter), tokens + added
-            shorter_fits, longer_fits = shorter_fits and start > 0, longer_fits and stop < len(lengths)
-        elif take_shorter:
-            shorter_fits = False
-        else:
-            longer_fits = False
-    return start, stop
+    low, high = max(0, seed - _NEIGHBOURS), min(len(lengths), seed + _NEIGHBOURS + 1)
+    near = np.array(lengths[low:high], np.int64)
+    start, stop = _divide(near, seed - low, policy.max_tokens, policy.run_tokens)
+    return low + start, low + stop
+
+
+@compiled
+def _divide(lengths: NDArray[np.int64], seed: int, max_tokens: int, run_tokens: int) -> tuple[int, int]:
+    """The group of the seed in the cheapest division."""
+    n = len(lengths)
+    cost, begins = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)
+    for stop in range(1, n + 1):
+        cost[stop] = np.iinfo(np.int64).max
+        for first in range(stop - 1, -1, -1):
+            padded = (stop - first) * lengths[stop - 1]
+            if padded > max_tokens and stop - first > 1:
+                break
+            if cost[first] + padded + run_tokens < cost[stop]:
+                cost[stop] = cost[first] + padded + run_tokens
+                begins[stop] = first
+    stop = n
+    while begins[stop] > seed:
+        stop = begins[stop]
+    return int(begins[stop]), int(stop)
 
 
 def _length(work: Work) -> int:

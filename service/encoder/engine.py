@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from service.encoder.batching import BatchPolicy, Pool
+from service.encoder.batching import BatchPolicy, Pool, cheapest_group
 from service.encoder.contract import Encoded, ModelInfo, Permit, Vectors
 from service.encoder.errors import EncoderClosedError, EncodingFailedError, ModelFolderError
 from service.encoder.manifest import Manifest, read_manifest
@@ -29,8 +29,8 @@ _log = logging.getLogger(__name__)
 _TOKENIZED_AT_ONCE = 256
 # On a CPU, throughput is level from about 200 tokens a batch, and a run costs what 16 tokens do: small batches let
 # urgent and cancelled work in between. A GPU wants to be filled.
-_CPU_BATCH_TOKENS, _CPU_FREE_PADDING = 1024, 16
-_GPU_BATCH_TOKENS, _GPU_FREE_PADDING = 16384, 1024
+_CPU_BATCH_TOKENS, _CPU_RUN_TOKENS = 1024, 16
+_GPU_BATCH_TOKENS, _GPU_RUN_TOKENS = 16384, 1024
 _PACE_TEXTS = 200
 # The canary was recorded from the same graph, so what is left is the difference between two machines' kernels. int8
 # kernels differ most: without VNNI, products saturate.
@@ -319,12 +319,13 @@ def _policy(provider: str, max_batch_tokens: int | None) -> BatchPolicy:
     default = _CPU_BATCH_TOKENS if on_cpu else _GPU_BATCH_TOKENS
     return BatchPolicy(
         max_tokens=default if max_batch_tokens is None else max_batch_tokens,
-        free_padding=_CPU_FREE_PADDING if on_cpu else _GPU_FREE_PADDING,
+        run_tokens=_CPU_RUN_TOKENS if on_cpu else _GPU_RUN_TOKENS,
     )
 
 
 def _warm_up(folder: Path, manifest: Manifest, tokenizer: TextTokenizer, graph: Graph) -> None:
     """Run the shortest and the longest input once, so that the first caller does not pay for what is set up lazily."""
+    cheapest_group([1, 2], 0, _policy(graph.provider, None))  # compiled here
     long_text = " ".join([manifest.canary.text] * manifest.max_tokens)
     for text in ("", long_text):
         try:

@@ -1,52 +1,78 @@
 """Which texts are run together."""
 
 import doctest
+from collections.abc import Iterator
+from itertools import pairwise, product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.encoder import batching
-from service.encoder.batching import BatchPolicy, widest_window
+from service.encoder.batching import BatchPolicy, cheapest_group
 
 LENGTHS = st.lists(st.integers(1, 300), min_size=1, max_size=60).map(sorted)
 
 
+def cost(lengths: list[int], bounds: list[tuple[int, int]], policy: BatchPolicy) -> int:
+    return sum((stop - start) * lengths[stop - 1] + policy.run_tokens for start, stop in bounds)
+
+
+def divisions(n: int) -> Iterator[list[tuple[int, int]]]:
+    """Every division of n texts into neighbours."""
+    for cuts in product([False, True], repeat=n - 1):
+        edges = [0, *(at + 1 for at, cut in enumerate(cuts) if cut), n]
+        yield list(pairwise(edges))
+
+
+@settings(deadline=None)  # compiled at its first call
 @given(LENGTHS, st.data())
-def test_window_holds_the_seed_and_keeps_to_the_policy(lengths: list[int], data: st.DataObject) -> None:
-    policy = BatchPolicy(max_tokens=400, free_padding=16)
+def test_group_holds_the_seed_and_keeps_to_the_budget(lengths: list[int], data: st.DataObject) -> None:
+    policy = BatchPolicy(max_tokens=400, run_tokens=16)
     seed = data.draw(st.integers(0, len(lengths) - 1))
-    start, stop = widest_window(lengths, seed, policy)
+    start, stop = cheapest_group(lengths, seed, policy)
     assert 0 <= start <= seed < stop <= len(lengths)
-    window = lengths[start:stop]
-    if len(window) > 1:
-        padded = len(window) * window[-1]
-        assert padded <= 400
-        assert padded - sum(window) <= max(16, 0.1 * padded)
+    assert stop - start == 1 or (stop - start) * lengths[stop - 1] <= 400
 
 
-def test_equal_lengths_fill_the_budget() -> None:
-    assert widest_window([10] * 100, 50, BatchPolicy(max_tokens=205, free_padding=0)) == (31, 51)
+@settings(deadline=None)
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=9).map(sorted), st.integers(0, 40))
+def test_groups_are_the_cheapest_division(lengths: list[int], run_tokens: int) -> None:
+    policy = BatchPolicy(max_tokens=120, run_tokens=run_tokens)
+    groups = sorted({cheapest_group(lengths, seed, policy) for seed in range(len(lengths))})
+    assert [start for start, _ in groups] == [0, *(stop for _, stop in groups[:-1])]
+    allowed = (
+        bounds
+        for bounds in divisions(len(lengths))
+        if all(stop - start == 1 or (stop - start) * lengths[stop - 1] <= 120 for start, stop in bounds)
+    )
+    assert cost(lengths, groups, policy) == min(cost(lengths, bounds, policy) for bounds in allowed)
+
+
+def test_a_text_far_from_all_its_neighbours_in_a_long_queue() -> None:
+    assert cheapest_group([5] * 500 + [300], 500, BatchPolicy(max_tokens=1024, run_tokens=16)) == (500, 501)
+    start, stop = cheapest_group([5] * 500, 250, BatchPolicy(max_tokens=1024, run_tokens=16))
+    assert stop - start >= 100
 
 
 def test_text_longer_than_the_budget_runs_alone() -> None:
-    assert widest_window([5, 500, 500], 1, BatchPolicy(max_tokens=100, free_padding=0)) == (1, 2)
+    assert cheapest_group([5, 500, 500], 1, BatchPolicy(max_tokens=100, run_tokens=0)) == (1, 2)
 
 
 def test_short_texts_do_not_wait_for_long_ones() -> None:
-    assert widest_window([4, 5, 5, 200, 210], 0, BatchPolicy(max_tokens=1024, free_padding=16)) == (0, 3)
-    assert widest_window([4, 5, 5, 200, 210], 4, BatchPolicy(max_tokens=1024, free_padding=16)) == (3, 5)
+    assert cheapest_group([4, 5, 5, 200, 210], 0, BatchPolicy(max_tokens=1024, run_tokens=16)) == (0, 3)
+    assert cheapest_group([4, 5, 5, 200, 210], 4, BatchPolicy(max_tokens=1024, run_tokens=16)) == (3, 5)
 
 
 def test_few_tokens_of_padding_are_cheaper_than_another_run() -> None:
     lengths = [2, 8]
-    assert widest_window(lengths, 0, BatchPolicy(max_tokens=1024, free_padding=16)) == (0, 2)
-    assert widest_window(lengths, 0, BatchPolicy(max_tokens=1024, free_padding=0)) == (0, 1)
+    assert cheapest_group(lengths, 0, BatchPolicy(max_tokens=1024, run_tokens=16)) == (0, 2)
+    assert cheapest_group(lengths, 0, BatchPolicy(max_tokens=1024, run_tokens=0)) == (0, 1)
 
 
 def test_budget_must_be_positive() -> None:
     with pytest.raises(ValueError, match="max_batch_tokens must be at least 1"):
-        BatchPolicy(max_tokens=0, free_padding=0)
+        BatchPolicy(max_tokens=0, run_tokens=0)
 
 
 def test_the_example_in_the_documentation() -> None:

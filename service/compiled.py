@@ -1,6 +1,6 @@
 """Arithmetic loops compiled to machine code.
 
-The detector's inner loops run once for each behaviour over short arrays. In array expressions they would cost mostly
+Inner loops run once for each behaviour, or each batch, over short arrays. In array expressions they would cost mostly
 the calls; compiled they are plain loops, free of the interpreter's lock, and the same for one behaviour as for a
 thousand. What was compiled is kept beside the source, or in the user's cache where that cannot be written.
 """
