@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 ROOT = Path(__file__).parents[2]
 STOP_SECONDS = 60
@@ -32,10 +34,44 @@ def service(url: str | None, model: Path) -> Iterator[str]:
     if url is not None:
         yield url
         return
-    command = [sys.executable, "-m", "service", "serve", "--port", "0"]
+    with running(model) as started:
+        yield started.url
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server in a process of its own.
+
+    Attributes:
+        url: its address.
+        pid: its process.
+    """
+
+    url: str
+    pid: int
+
+
+@contextmanager
+def running(
+    model: Path,
+    settings: Mapping[str, str] = MappingProxyType({}),
+    *,
+    module: Sequence[str] = ("service", "serve"),
+) -> Iterator[Running]:
+    """A service started on a temporary folder, and stopped.
+
+    Args:
+        model: folder of its model.
+        settings: environment variables of the service, besides the folders.
+        module: what is run instead of the service; it must take `--port 0` and say its address on its first line.
+
+    Raises:
+        ServiceError: it does not start, with what it said.
+    """
+    command = [sys.executable, "-m", *module, "--port", "0"]
     with tempfile.TemporaryDirectory(prefix="swerve-demo-") as folder:
         log = Path(folder) / "service.log"
-        environment = _environment(Path(folder) / "data", model.resolve())
+        environment = _environment(Path(folder) / "data", model.resolve()) | dict(settings)
         with (
             log.open("w") as errors,
             subprocess.Popen(
@@ -43,7 +79,7 @@ def service(url: str | None, model: Path) -> Iterator[str]:
             ) as process,
         ):
             try:
-                yield _address(process, log)
+                yield Running(_address(process, log), process.pid)
             finally:
                 _stop(process)
 

@@ -94,6 +94,9 @@ def test_encoder_meets_its_target_only_in_every_row() -> None:
 def test_memory_meets_its_target_below_five_percent(tmp_path: Path) -> None:
     assert any(line.endswith(": met.") for line in memory.section(_memory(0.04)))
     assert any(line.endswith("**missed**: it grew by 6.0%.") for line in memory.section(_memory(0.06)))
+    filling = _memory(0.04)
+    filling["runs"]["ours"]["cached_after_warm_up"] = 10
+    assert any("**missed**: the cache was still filling" in line for line in memory.section(filling))
     assert memory.draw(_memory(0.04), tmp_path) == ["![Resident memory over time](memory.svg)", ""]
     assert (tmp_path / "memory.svg").exists()
 
