@@ -98,8 +98,10 @@ def measure(setting: Setting) -> Figures:
             "state_bytes": len(template["user_states"][0]["state"]),
             "snapshots_per_user": SNAPSHOTS,
             "filled": filled,
-            "users": _turns(setting, load, places, SCALE_CALLS, known, "users"),
-            "histories": _turns(setting, load, by_length, HISTORY_CALLS, known, "snapshots of a user"),
+            "users": _turns(setting, load, known, places=places, calls=SCALE_CALLS, what="users"),
+            "histories": _turns(
+                setting, load, known, places=by_length, calls=HISTORY_CALLS, what="snapshots of a user"
+            ),
             "plans": run(plans(places[-1].database, User(DEFAULT_DOMAIN, _key(places[-1].judged[0])))),
         }
 
@@ -213,7 +215,7 @@ async def _fill(database: str, template: Template, rows: list[Row]) -> dict[str,
 
 
 def _turns(
-    setting: Setting, load: Load, places: Sequence[_Place], calls: Sequence[_Call], known: Sequence[str], what: str
+    setting: Setting, load: Load, known: Sequence[str], *, places: Sequence[_Place], calls: Sequence[_Call], what: str
 ) -> list[Figures]:
     """Every call at every place, in turns; the first repetition warms up."""
     repetitions = 2 if setting.brief else 5

@@ -41,7 +41,7 @@ def breakdown(latency_ms: float, told: dict[str, float]) -> dict[str, float]:
 
 
 def mean_breakdown(outcomes: Sequence[Outcome]) -> dict[str, float] | None:
-    """The mean over all good answers that say where their time went; None if none does. Means add up, medians do not."""
+    """The mean over all good answers that say where their time went: means add up, medians do not. None of none."""
     rows = [
         breakdown(1000 * float(outcome.latency[n]), parse(outcome.server_timing[n]))
         for outcome in outcomes

@@ -9,9 +9,6 @@ from numpy.typing import NDArray
 from service.compiled import compiled
 from service.encoder.work import Work
 
-_NEIGHBOURS = 128
-"""Texts on either side of the oldest that are looked at: finding a batch must cost little beside running it."""
-
 
 @dataclass(frozen=True, slots=True)
 class BatchPolicy:
@@ -20,10 +17,13 @@ class BatchPolicy:
     Attributes:
         max_tokens: tokens of a batch, padding included; a longer text runs alone.
         run_tokens: what running the model once costs besides its tokens, in tokens.
+        window: how many of the oldest texts a batch is taken from. The more, the less padding; but a request is done
+            when its last text is, and the more often newcomers are run before it.
     """
 
     max_tokens: int
     run_tokens: int
+    window: int = 320
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1:
@@ -33,8 +33,7 @@ class BatchPolicy:
 class Pool:
     """Tokenized texts that wait to be run, from which batches of similar length are taken, the oldest first.
 
-    Each batch holds the oldest text, so none starves, and those of its neighbours in length that it is cheapest to run
-    it with.
+    Each batch holds the oldest text, so none starves, and those of the next oldest that it is cheapest to run it with.
     One urgent text (a health check) runs before all others, and alone, as it did at export.
     """
 
@@ -48,19 +47,21 @@ class Pool:
     def add(self, works: Iterable[Work]) -> None:
         """Put tokenized texts into the pool."""
         self._works.extend(works)
-        self._works.sort(key=_length)  # nearly sorted already, which is quick
+        self._works.sort(key=_sequence)  # in order already, but for urgent ones
 
     def take_batch(self) -> list[Work]:
         """Take the next batch out, sorted by length; empty when nothing in the pool is wanted any more."""
         self._works = [work for work in self._works if work.waiters]
         if not self._works:
             return []
-        seed = min(range(len(self._works)), key=lambda index: self._works[index].sequence)
-        if self._works[seed].urgent:
-            return [self._works.pop(seed)]
-        start, stop = cheapest_group([_length(work) for work in self._works], seed, self._policy)
-        batch = self._works[start:stop]
-        del self._works[start:stop]
+        oldest = self._works[0]
+        if oldest.urgent:
+            return [self._works.pop(0)]
+        near = sorted(self._works[: self._policy.window], key=_length)
+        start, stop = cheapest_group([_length(work) for work in near], near.index(oldest), self._policy)
+        batch = near[start:stop]
+        taken = set(batch)
+        self._works = [work for work in self._works if work not in taken]
         return batch
 
 
@@ -79,10 +80,7 @@ def cheapest_group(lengths: Sequence[int], seed: int, policy: BatchPolicy) -> tu
         >>> cheapest_group([3, 12, 12, 13, 90], 1, BatchPolicy(max_tokens=1024, run_tokens=4))
         (1, 4)
     """
-    low, high = max(0, seed - _NEIGHBOURS), min(len(lengths), seed + _NEIGHBOURS + 1)
-    near = np.array(lengths[low:high], np.int64)
-    start, stop = _divide(near, seed - low, policy.max_tokens, policy.run_tokens)
-    return low + start, low + stop
+    return _divide(np.array(lengths, np.int64), seed, policy.max_tokens, policy.run_tokens)
 
 
 @compiled
@@ -103,6 +101,10 @@ def _divide(lengths: NDArray[np.int64], seed: int, max_tokens: int, run_tokens: 
     while begins[stop] > seed:
         stop = begins[stop]
     return int(begins[stop]), int(stop)
+
+
+def _sequence(work: Work) -> int:
+    return work.sequence
 
 
 def _length(work: Work) -> int:

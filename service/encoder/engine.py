@@ -31,6 +31,7 @@ _TOKENIZED_AT_ONCE = 256
 # urgent and cancelled work in between. A GPU wants to be filled.
 _CPU_BATCH_TOKENS, _CPU_RUN_TOKENS = 1024, 16
 _GPU_BATCH_TOKENS, _GPU_RUN_TOKENS = 16384, 1024
+_CPU_WINDOW, _GPU_WINDOW = 320, 2048
 _PACE_TEXTS = 200
 # The canary was recorded from the same graph, so what is left is the difference between two machines' kernels. int8
 # kernels differ most: without VNNI, products saturate.
@@ -320,6 +321,7 @@ def _policy(provider: str, max_batch_tokens: int | None) -> BatchPolicy:
     return BatchPolicy(
         max_tokens=default if max_batch_tokens is None else max_batch_tokens,
         run_tokens=_CPU_RUN_TOKENS if on_cpu else _GPU_RUN_TOKENS,
+        window=_CPU_WINDOW if on_cpu else _GPU_WINDOW,
     )
 
 

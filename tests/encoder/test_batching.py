@@ -3,13 +3,16 @@
 import doctest
 from collections.abc import Iterator
 from itertools import pairwise, product
+from typing import cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.encoder import batching
-from service.encoder.batching import BatchPolicy, cheapest_group
+from service.encoder.batching import BatchPolicy, Pool, cheapest_group
+from service.encoder.tokenization import Tokens
+from service.encoder.work import Call, Work
 
 LENGTHS = st.lists(st.integers(1, 300), min_size=1, max_size=60).map(sorted)
 
@@ -79,3 +82,21 @@ def test_the_example_in_the_documentation() -> None:
     result = doctest.testmod(batching)
     assert result.attempted > 0
     assert result.failed == 0
+
+
+def test_newcomers_beyond_the_window_wait_their_turn() -> None:
+    pool = Pool(BatchPolicy(max_tokens=1024, run_tokens=16, window=4))
+    works = [work(n, length) for n, length in enumerate((10, 50, 50, 90, 10, 10, 10))]
+    pool.add(works)
+    batches = []
+    while batch := pool.take_batch():
+        batches.append([one.sequence for one in batch])
+    assert batches[0] == [0]  # the other short ones came after the four oldest
+    assert sorted(at for batch in batches for at in batch) == list(range(7))
+    assert [min(batch) for batch in batches] == sorted(min(batch) for batch in batches)
+
+
+def work(sequence: int, length: int) -> Work:
+    made = Work(text="", key=bytes([sequence]), sequence=sequence, tokens=Tokens([0] * length, truncated=False))
+    made.waiters[cast("Call", object())] = [0]
+    return made
