@@ -14,6 +14,8 @@ TEXTS = 20
 """Behaviours of a request."""
 HISTORY = 260
 """Behaviours after which a user's state is as large as it gets."""
+TASTE = 40
+"""Different texts of one user."""
 _BEGAN = datetime(2020, 1, 1, tzinfo=UTC)
 
 Variant = dict[str, object]
@@ -52,6 +54,15 @@ def users(number: int, name: str = "user") -> list[str]:
 def drawn(random: np.random.Generator, texts: Sequence[str], number: int) -> list[str]:
     """So many different texts at random; texts come again only where there are fewer."""
     return [texts[n] for n in random.choice(len(texts), number, replace=len(texts) < number)]
+
+
+def tastes(random: np.random.Generator, texts: Sequence[str], ids: Sequence[str]) -> dict[str, Sequence[str]]:
+    """Texts of each user's own, to which the user keeps coming back.
+
+    Users who read at random among everything would have a change declared every other request, which is neither how
+    people are nor what most requests cost.
+    """
+    return {user: drawn(random, texts, TASTE) for user in ids}
 
 
 def batches(texts: Sequence[str], size: int = TEXTS) -> Iterator[Sequence[str]]:

@@ -38,7 +38,7 @@ class Size:
     pairs: int
 
 
-FULL, BRIEF = Size(short=2048, mixed=320, pairs=5), Size(short=128, mixed=24, pairs=1)
+FULL, BRIEF = Size(short=2048, mixed=128, pairs=3), Size(short=128, mixed=24, pairs=1)
 
 
 def measure(setting: Setting) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import numpy as np
 
-from bench.serving.bodies import HISTORY, TEXTS, Bodies, batches, drawn, users
+from bench.serving.bodies import HISTORY, TASTE, TEXTS, Bodies, drawn, users
 from bench.serving.detect import check
 from bench.serving.load import Load, Outcome, Request, generator, quantiles_ms
 from bench.serving.phases import Figures, verdict
@@ -36,7 +36,6 @@ BULK_STATE_BYTES, BULK_VECTOR_BYTES = 64, 64
 SNAPSHOTS = 2
 EVENTS = 20
 """Known events for each snapshot of a long history."""
-KNOWN_TEXTS = 500
 TEMPLATE = "template"
 
 
@@ -70,7 +69,7 @@ def measure(setting: Setting) -> Figures:
     """The same requests at every scale, in turns; then the plans at the largest."""
     scales = BRIEF_SCALES if setting.brief else SCALES
     histories = BRIEF_HISTORIES if setting.brief else HISTORIES
-    known = drawn(setting.random, setting.texts, KNOWN_TEXTS)
+    known = drawn(setting.random, setting.texts, TASTE)  # every judged user is a copy of one, so has that one's taste
     with ExitStack() as stack:
         url = stack.enter_context(postgres())
         load = stack.enter_context(generator())
@@ -78,7 +77,7 @@ def measure(setting: Setting) -> Figures:
         long = _open(stack, setting, url, "histories", sum(histories.values()))
         setting.progress("one user's real rows")
         for place in (*places, long):
-            _warm(load, place, known)
+            _warm(load, place, known, setting.random)
         template = run(_template(places[0].database))
         filled = {}
         for place in places:
@@ -111,12 +110,10 @@ def _open(stack: ExitStack, setting: Setting, url: str, name: str, size: int) ->
     return _Place(size, database, stack.enter_context(service_process(setting.model, database)))
 
 
-def _warm(load: Load, place: _Place, known: Sequence[str]) -> None:
+def _warm(load: Load, place: _Place, known: Sequence[str], random: np.random.Generator) -> None:
     """All texts in the service's cache, and a user with a full state and two snapshots."""
     bodies = Bodies("warm")
-    requests = [bodies.detect("texts", list(some)) for some in batches(known, 100)]
-    some = list(known[: HISTORY // SNAPSHOTS])
-    requests += [bodies.detect(TEMPLATE, some) for _ in range(SNAPSHOTS)]
+    requests = [bodies.detect(TEMPLATE, drawn(random, known, HISTORY // SNAPSHOTS)) for _ in range(SNAPSHOTS)]
     check(load.closed(place.server.url, requests, connections=1))
 
 

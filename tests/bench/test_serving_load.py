@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from aiohttp import web
 
-from bench.serving.bodies import VARIANTS, Bodies, batches, drawn, users
+from bench.serving.bodies import TASTE, VARIANTS, Bodies, batches, drawn, tastes, users
 from bench.serving.load import NO_ANSWER, Job, Outcome, Request, generator, perform, quantiles_ms
 from bench.serving.phases import LABELS, breakdown, mean_breakdown, parse, table
 from service.detect.schemas import DetectRequest
@@ -121,6 +121,8 @@ def test_texts_come_again_only_where_there_are_too_few() -> None:
     assert sorted(drawn(random, ["a", "b", "c"], 3)) == ["a", "b", "c"]
     assert len(drawn(random, ["a", "b"], 5)) == 5
     assert list(batches(["a", "b", "c"], 2)) == [["a", "b"]]
+    own = tastes(random, [str(n) for n in range(100)], users(2))
+    assert [len(set(texts)) for texts in own.values()] == [TASTE, TASTE]
 
 
 def test_parts_add_up_to_the_clients_latency() -> None:
