@@ -24,7 +24,7 @@ from service.disconnect import DisconnectMiddleware
 from service.encoder import OnnxEncoder
 from service.encoder.contract import Encoder
 from service.identity import check_secret, load_secret
-from service.middleware import BodyLimitMiddleware, RequestIdMiddleware, ServerTimingMiddleware
+from service.middleware import BodyLimitMiddleware, LoadLimitMiddleware, RequestIdMiddleware, ServerTimingMiddleware
 from service.openapi import install_openapi
 from service.problem_handlers import install_handlers
 from service.profiles import profile_for
@@ -71,6 +71,7 @@ def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: As
     install_openapi(app)
     app.add_middleware(DisconnectMiddleware)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
+    app.add_middleware(LoadLimitMiddleware, max_requests=settings.max_requests)
     app.add_middleware(ServerTimingMiddleware)
     app.add_middleware(RequestIdMiddleware)  # added last, so outermost: a refused body's answer has its id too
     return app

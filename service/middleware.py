@@ -6,11 +6,12 @@ import uuid
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from service.problems import BodyTooLarge
+from service.problems import BodyTooLarge, Saturated
 from service.timing import timed_request
 
 REQUEST_ID = "X-Request-Id"
 SERVER_TIMING = "Server-Timing"
+PROBES = frozenset({"/livez", "/readyz", "/model"})
 _MAX_LENGTH_DIGITS = 18
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
@@ -61,6 +62,37 @@ class ServerTimingMiddleware:
                 await send(message)
 
             await self._app(scope, receive, send_with_timings)
+
+
+class LoadLimitMiddleware:
+    """Answers 503 at once to more requests than may be under way, before their bodies are read.
+
+    What waits in an event loop that cannot keep up is answered when nobody waits for it any more. Probes are let
+    through: an overloaded service is not a dead one.
+
+    Args:
+        app: what to protect.
+        max_requests: the limit.
+    """
+
+    def __init__(self, app: ASGIApp, *, max_requests: int) -> None:
+        self._app = app
+        self._max_requests = max_requests
+        self._under_way = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run one request, or pass on what is none."""
+        if scope["type"] != "http" or scope["path"] in PROBES:
+            await self._app(scope, receive, send)
+            return
+        if self._under_way >= self._max_requests:
+            await Saturated().response()(scope, receive, send)
+            return
+        self._under_way += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._under_way -= 1
 
 
 class BodyLimitMiddleware:

@@ -66,6 +66,10 @@ class Settings(BaseSettings):
         description="Secret from which users' keys are made, the same for every replica; without one, it is made at "
         "first start and kept in the data folder.",
     )
+    max_requests: PositiveInt = Field(
+        default=128,
+        description="Requests under way at a time, probes apart. What comes beyond is answered 503 at once.",
+    )
     max_body_bytes: PositiveInt = Field(default=32 * 2**20, description="Largest request body.")
     encoder_capacity_texts: PositiveInt = Field(default=4096, description="Texts admitted to the encoder at a time.")
     encoder_max_wait_seconds: PositiveFloat = Field(

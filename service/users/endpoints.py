@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response, status
 
 from service.dependencies import ReadSessionDependency, WriteSessionDependency
-from service.problems import DatabaseUnavailable, UnknownUser, responses
+from service.problems import DatabaseUnavailable, Saturated, UnknownUser, responses
 from service.resources import ResourcesDependency
 from service.snapshots.schemas import Snapshot, SnapshotPage
 from service.users import service
 from service.users.schemas import HistoryQuery, InterestQuery, UserQuery
 
-router = APIRouter(prefix="/users", tags=["users"], responses=responses(UnknownUser, DatabaseUnavailable))
+router = APIRouter(prefix="/users", tags=["users"], responses=responses(UnknownUser, DatabaseUnavailable, Saturated))
 
 # `:path`, so that ids with a slash can be asked for, too.
 UserIdPath = Annotated[str, Path(min_length=1, max_length=256, description="The user's id in your system.")]

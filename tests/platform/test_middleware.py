@@ -1,15 +1,17 @@
 """The body limit and the request id, over a real server."""
 
+import asyncio
 import http.client
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
+import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI, Request
 
-from service.middleware import BodyLimitMiddleware, RequestIdMiddleware
+from service.middleware import BodyLimitMiddleware, LoadLimitMiddleware, RequestIdMiddleware
 from service.problem_handlers import install_handlers
 
 LIMIT = 1000
@@ -102,3 +104,44 @@ def test_a_fault_of_ours_has_the_request_id(connection: http.client.HTTPConnecti
     assert response.status == 500
     assert b"secret" not in response.read()
     assert response.headers.get_all("X-Request-Id") == ["trace-me"]
+
+
+@pytest.mark.anyio
+async def test_more_requests_than_the_limit_are_refused_unread_and_probes_are_not() -> None:
+    app, entered, gate = FastAPI(), asyncio.Event(), asyncio.Event()
+    app.add_middleware(LoadLimitMiddleware, max_requests=1)
+
+    @app.post("/detect")
+    async def detect() -> str:
+        entered.set()
+        await gate.wait()
+        return "done"
+
+    @app.get("/livez")
+    async def livez() -> str:
+        return "alive"
+
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://swerve") as client:
+        first = asyncio.create_task(client.post("/detect"))
+        await entered.wait()
+
+        read: list[bytes] = []
+
+        async def body() -> AsyncIterator[bytes]:
+            read.append(b"{}")
+            yield read[-1]
+
+        refused = await client.post("/detect", content=body())
+        assert refused.status_code == 503
+        assert refused.headers["Retry-After"] == "1"
+        assert refused.json()["type"] == "/problems/saturated"
+        assert not read
+        assert (await client.get("/livez")).status_code == 200
+        gate.set()
+        assert (await first).status_code == 200
+        assert (await client.post("/detect")).status_code == 200
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
