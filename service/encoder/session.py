@@ -103,6 +103,9 @@ def session_options() -> onnxruntime.SessionOptions:
     # with lengths that vary, memory grows without end (fastembed issue 570).
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
+    # Threads wait for each other in a spin, which is quicker than being woken; but after a run they would go on for
+    # some milliseconds, on the very cores that then judge, write to Postgres and answer.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     return options
 
 
