@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     max_body_bytes: PositiveInt = Field(default=32 * 2**20, description="Largest request body.")
     encoder_capacity_texts: PositiveInt = Field(default=4096, description="Texts admitted to the encoder at a time.")
     encoder_max_wait_seconds: PositiveFloat = Field(
-        default=1.0,
+        default=0.75,
         description="How long texts may wait for the encoder's other work. What would wait longer is answered 503 at "
         "once.",
     )
