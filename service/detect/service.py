@@ -23,7 +23,6 @@ from service.detect.repository import Known, NewSnapshot, Update, User, Version
 from service.detect.schemas import BatchItem, DetectRequest, DetectResponse, Rejected
 from service.detection import codec
 from service.detection.detector import Rule
-from service.disconnect import unless_gone
 from service.encoding import encode_texts
 from service.identity import user_key
 from service.problem_handlers import field_error
@@ -201,9 +200,7 @@ class Judging:
     async def _turn(self) -> AsyncIterator[None]:
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                # A task more is made only where there is a wait.
-                waiting = self.resources.turns.acquire()
-                await (unless_gone(waiting) if self.resources.turns.locked() else waiting)
+                await self.resources.turns.acquire()
         except TimeoutError as error:
             raise DatabaseAwayError(f"no connection was free within {CONNECT_TIMEOUT_S:g} s") from error
         try:
