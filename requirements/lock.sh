@@ -12,7 +12,7 @@ compile=(uv pip compile pyproject.toml --quiet --universal --python-version 3.11
 mapfile -t cuda < <(printf -- '--no-emit-package=%s\n' cuda-bindings cuda-pathfinder cuda-toolkit triton nvidia-cublas \
   nvidia-cuda-cupti nvidia-cuda-nvrtc nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft nvidia-cufile nvidia-curand \
   nvidia-cusolver nvidia-cusparse nvidia-cusparselt-cu13 nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx)
-"${compile[@]}" "$@" --extra export --extra demo --extra calibrate --extra bench --extra dev "${cuda[@]}" --output-file requirements/development.txt
+"${compile[@]}" "$@" --extra export --extra demo --extra calibrate --extra privacy --extra bench --extra dev "${cuda[@]}" --output-file requirements/development.txt
 "${compile[@]}" --constraint requirements/development.txt --extra export "${cuda[@]}" --output-file requirements/export.txt
 "${compile[@]}" --constraint requirements/development.txt --generate-hashes --output-file requirements/runtime.txt
 "${compile[@]}" --constraint requirements/runtime.txt --extra gpu --generate-hashes --output-file requirements/gpu.txt
