@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 from collections.abc import Iterator
@@ -111,6 +112,7 @@ class _Run:
         try:
             async with self._app.router.lifespan_context(self._app):
                 self._starting = None
+                _settle_memory()
                 if not self._stopping:
                     await self._serve(listener)
         except asyncio.CancelledError:
@@ -138,3 +140,9 @@ class _Run:
         resources.draining = True
         delay = self._settings.drain_delay_seconds if number == signal.SIGTERM else 0.0
         asyncio.get_running_loop().call_later(delay, self._server.handle_exit, number, None)
+
+
+def _settle_memory() -> None:
+    """Leave what was loaded for good out of garbage collection: going through it all stops everything for 80 ms."""
+    gc.collect()
+    gc.freeze()

@@ -29,6 +29,9 @@ def main(  # noqa: PLR0917 - typer passes them by name
     peers: Annotated[
         Path | None, typer.Option(help="Folder of the installed peers; without it they are left out.")
     ] = None,
+    reference: Annotated[
+        Path | None, typer.Option(help="The model as sentence-transformers keeps it, its peer on a GPU.")
+    ] = None,
     only: Annotated[list[str] | None, typer.Option(help=f"Only these parts, of {', '.join(PARTS)}.")] = None,
     brief: Annotated[bool, typer.Option("--brief", help="Show that everything works; measures nothing.")] = False,
     model: Annotated[Path, typer.Option(help="The exported model.")] = Path("models/default"),
@@ -44,6 +47,7 @@ def main(  # noqa: PLR0917 - typer passes them by name
         texts=read_texts(texts, SEED),
         model=model,
         peers=peers,
+        reference=reference,
         brief=brief,
         seed=SEED,
         progress=lambda what: console.print(f"  {what}", markup=False, highlight=False),

@@ -116,7 +116,7 @@ def _one_set(
                 "callers": callers,
                 "call_texts": min(call_texts, -(-len(texts) // callers)),
                 **found.figures(len(texts), sum(lengths)),
-                **_shares(before, encoder.stats, spent),
+                **shares(before, encoder.stats, spent),
             }
             setting.progress(f"  {callers} callers, calls of {call_texts}: {ratio_cell(row)}")
             rows.append(row)
@@ -130,7 +130,7 @@ def _one_set(
     }
 
 
-def _shares(before: EncoderStats, after: EncoderStats, seconds: float) -> dict[str, float]:
+def shares(before: EncoderStats, after: EncoderStats, seconds: float) -> dict[str, float]:
     """Padding's share of the tokens run, texts of a batch, and where the time went."""
     padded, batches = after.padded_tokens - before.padded_tokens, after.batches - before.batches
     return {

@@ -15,6 +15,7 @@ class Setting:
         texts: distinct real texts, in random order.
         model: exported model folder.
         peers: folder that `python -m bench.serving.peers.install` made; None leaves the peers out.
+        reference: the same model as sentence-transformers keeps it, for the GPU's part; None leaves the peer out there.
         brief: a run that shows that everything works, too short to mean anything.
         seed: of everything random.
         progress: told what is going on.
@@ -23,6 +24,7 @@ class Setting:
     texts: Sequence[str]
     model: Path
     peers: Path | None
+    reference: Path | None
     brief: bool
     seed: int
     progress: Callable[[str], None]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +48,7 @@ class Pool:
     def add(self, works: Iterable[Work]) -> None:
         """Put tokenized texts into the pool."""
         self._works.extend(works)
-        self._works.sort(key=_sequence)  # in order already, but for urgent ones
+        self._works.sort(key=attrgetter("sequence"))  # in order already, but for urgent ones
 
     def take_batch(self) -> list[Work]:
         """Take the next batch out, sorted by length; empty when nothing in the pool is wanted any more."""
@@ -57,8 +58,8 @@ class Pool:
         oldest = self._works[0]
         if oldest.urgent:
             return [self._works.pop(0)]
-        near = sorted(self._works[: self._policy.window], key=_length)
-        start, stop = cheapest_group([_length(work) for work in near], near.index(oldest), self._policy)
+        near = sorted(self._works[: self._policy.window], key=attrgetter("length"))
+        start, stop = cheapest_group([work.length for work in near], near.index(oldest), self._policy)
         batch = near[start:stop]
         taken = set(batch)
         self._works = [work for work in self._works if work not in taken]
@@ -101,11 +102,3 @@ def _divide(lengths: NDArray[np.int64], seed: int, max_tokens: int, run_tokens: 
     while begins[stop] > seed:
         stop = begins[stop]
     return int(begins[stop]), int(stop)
-
-
-def _sequence(work: Work) -> int:
-    return work.sequence
-
-
-def _length(work: Work) -> int:
-    return len(work.tokens) if work.tokens is not None else 0

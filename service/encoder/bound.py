@@ -1,11 +1,14 @@
-"""A graph on a GPU, run from buffers that stay where they are.
+"""A graph on a GPU, run from buffers that stay where they are, in shapes that were run before.
 
-On a GPU, a shape that was never run before costs an allocation and a new choice of kernels, and each run that takes
-numpy arrays copies them through memory that is made for it. So batches are padded to a few shapes, and each shape has
-its buffers on the device, to which inputs are copied and from which the result is read (ONNX Runtime's I/O binding).
+The first run of a shape costs 50 to 80 ms on an H100, because cuDNN plans its attention anew, and any later one about
+1 ms up to some thousand tokens. So batches are padded to a few shapes, all of which are run once while nobody waits,
+and each has its buffers on the device, to which inputs are copied and from which the result is read (ONNX Runtime's
+I/O binding).
 """
 
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import onnxruntime
@@ -14,21 +17,42 @@ from service.encoder.contract import Vectors
 from service.encoder.manifest import GraphSpec
 from service.encoder.tokenization import Ids
 
-MULTIPLE = 16
-"""Lengths are rounded up to it below `FINE`; beyond, to eighths of a power of two, so that padding stays small."""
-FINE = 128
+BATCH_TOKENS = 16384
+"""Tokens of a batch at most, padding included, except for a text that is longer by itself."""
+LENGTHS = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 3072, 4096, 6144, 8192)
+ROWS = (16, 64, 128, 256, 384, 512, 768, 1024)
+"""A run of 16 texts takes no longer than one of a single text."""
+DEPTH = 2
+"""Runs of one shape under way at a time: one that the device works on, and one that is being prepared."""
 
 
-def bucket(texts: int, tokens: int, max_tokens: int) -> tuple[int, int]:
-    """The shape that a batch is padded to: texts to a power of two, tokens to one of a few lengths.
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """The shapes that batches are padded to.
+
+    Attributes:
+        longest: tokens of the model's longest input.
 
     Example:
-        >>> bucket(5, 12, 512), bucket(3, 130, 512), bucket(1, 500, 512)
-        ((8, 16), (4, 144), (1, 512))
+        >>> shapes = Shapes(512)
+        >>> shapes.of(5, 12), shapes.of(400, 40), shapes.of(2, 500)
+        ((16, 16), (341, 48), (16, 512))
     """
-    step = MULTIPLE if tokens <= FINE else max(MULTIPLE, 1 << (tokens - 1).bit_length() - 4)
-    longest = min(-(-tokens // step) * step, max(tokens, max_tokens))
-    return 1 << (texts - 1).bit_length(), longest
+
+    longest: int
+
+    def of(self, texts: int, tokens: int) -> tuple[int, int]:
+        """Rows and tokens for a batch of so many texts, the longest of which has so many tokens."""
+        length = min(next((size for size in LENGTHS if size >= tokens), tokens), max(tokens, self.longest))
+        most = max(1, BATCH_TOKENS // length)
+        rows = next((size for size in ROWS if size >= texts), texts)
+        return max(texts, min(rows, most)), length
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """All of them within `BATCH_TOKENS`, the smallest first."""
+        lengths = sorted({self.of(1, tokens)[1] for tokens in range(1, self.longest + 1)})
+        shapes = {self.of(texts, length) for length in lengths for texts in (*ROWS, BATCH_TOKENS // length)}
+        return iter(sorted((one for one in shapes if one[0] * one[1] <= BATCH_TOKENS), key=lambda one: one[0] * one[1]))
 
 
 @dataclass(slots=True)
@@ -39,12 +63,19 @@ class _Buffers:
     inputs: dict[str, onnxruntime.OrtValue]
     output: onnxruntime.OrtValue
 
+    def vectors(self) -> Vectors:
+        """Wait for the run, and copy its result: the next run writes over it."""
+        self.binding.synchronize_outputs()
+        return np.array(self.output.numpy(), dtype=np.float32)
 
-@dataclass(slots=True)
+
 class BoundGraph:
-    """Runs a session by I/O binding, with buffers for each shape that it meets.
+    """Runs a session by I/O binding, with buffers for each shape.
 
-    Attributes:
+    A run is only begun by `start`; while the device works on it, the next one's texts can be tokenized, padded and
+    copied.
+
+    Args:
         session: of the graph.
         spec: how to call it.
         dim: length of a vector.
@@ -52,44 +83,68 @@ class BoundGraph:
         device: of the buffers, as ONNX Runtime names it: cuda, or cpu for tests.
     """
 
-    session: onnxruntime.InferenceSession
-    spec: GraphSpec
-    dim: int
-    max_tokens: int
-    device: str
-    _buffers: dict[tuple[int, int], _Buffers] = field(default_factory=dict)
+    overlaps = True
+
+    def __init__(
+        self, session: onnxruntime.InferenceSession, spec: GraphSpec, dim: int, max_tokens: int, device: str
+    ) -> None:
+        self._session = session
+        self._spec = spec
+        self._dim = dim
+        self._device = device
+        self._shapes = Shapes(max_tokens)
+        self._unprepared = deque(self._shapes)
+        self._rings: dict[tuple[int, int], deque[_Buffers]] = {}
+        self._options = onnxruntime.RunOptions()
+        self._options.add_run_config_entry("disable_synchronize_execution_providers", "1")
 
     @property
     def provider(self) -> str:
         """The execution provider that runs the graph."""
-        return str(self.session.get_providers()[0])
+        return str(self._session.get_providers()[0])
 
     def shape(self, texts: int, tokens: int) -> tuple[int, int]:
-        """See `bucket`."""
-        return bucket(texts, tokens, self.max_tokens)
+        """See `Shapes.of`."""
+        return self._shapes.of(texts, tokens)
 
-    def forward(self, input_ids: Ids, attention_mask: Ids) -> Vectors:
-        """Unit vectors (batch, dim) float32 of padded token ids (batch, tokens), in one of the shapes of `shape`."""
-        rows, tokens = input_ids.shape
-        buffers = self._buffers.get((rows, tokens))
-        if buffers is None:
-            buffers = self._buffers[rows, tokens] = self._allocate(rows, tokens)
+    def prepare(self) -> bool:
+        """Run one more of the shapes; whether there are others.
+
+        To be called by the thread that also runs the texts: cuDNN's plans are kept for each thread.
+        """
+        if self._unprepared:
+            ones = np.ones(self._unprepared.popleft(), np.int64)
+            self.start(ones, ones)()
+        return bool(self._unprepared)
+
+    def start(self, input_ids: Ids, attention_mask: Ids) -> Callable[[], Vectors]:
+        """Begin a run on padded token ids (batch, tokens), in one of the shapes of `shape`; at most `DEPTH` at a time.
+
+        Returns:
+            What waits for it and gives its unit vectors (batch, dim) float32; to be called once.
+        """
+        shape = input_ids.shape[0], input_ids.shape[1]
+        ring = self._rings.setdefault(shape, deque())
+        if len(ring) < DEPTH:
+            ring.append(self._allocate(*shape))
+        else:
+            ring.rotate(-1)
+        buffers = ring[-1]
         buffers.inputs["input_ids"].update_inplace(np.ascontiguousarray(input_ids))
         buffers.inputs["attention_mask"].update_inplace(np.ascontiguousarray(attention_mask))
-        self.session.run_with_iobinding(buffers.binding)
-        # A copy: on the CPU the array would be the buffer itself, which the next run writes over.
-        return np.array(buffers.output.numpy(), dtype=np.float32)
+        self._session.run_with_iobinding(buffers.binding, self._options)
+        return buffers.vectors
 
     def _allocate(self, rows: int, tokens: int) -> _Buffers:
         """Buffers of one shape. Token types are all 0, and so are written once."""
         zeros = np.zeros((rows, tokens), np.int64)
         inputs: dict[str, onnxruntime.OrtValue] = {
-            str(name): onnxruntime.OrtValue.ortvalue_from_numpy(zeros.copy(), self.device, 0)
-            for name in self.spec.inputs
+            str(name): onnxruntime.OrtValue.ortvalue_from_numpy(zeros.copy(), self._device, 0)
+            for name in self._spec.inputs
         }
-        output = onnxruntime.OrtValue.ortvalue_from_shape_and_type((rows, self.dim), np.float32, self.device, 0)
-        binding = self.session.io_binding()
+        output = onnxruntime.OrtValue.ortvalue_from_shape_and_type((rows, self._dim), np.float32, self._device, 0)
+        binding = self._session.io_binding()
         for name, value in inputs.items():
             binding.bind_ortvalue_input(name, value)
-        binding.bind_ortvalue_output(self.spec.output, output)
+        binding.bind_ortvalue_output(self._spec.output, output)
         return _Buffers(binding, inputs, output)

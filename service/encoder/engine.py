@@ -7,13 +7,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from service.encoder.batching import BatchPolicy, Pool, cheapest_group
+from service.encoder.bound import BATCH_TOKENS
 from service.encoder.contract import Encoded, ModelInfo, Permit, Vectors
 from service.encoder.errors import EncoderClosedError, EncodingFailedError, ModelFolderError
 from service.encoder.manifest import Manifest, read_manifest
@@ -24,14 +25,13 @@ from service.encoder.work import Call, Work, WorkBoard
 
 _log = logging.getLogger(__name__)
 
-# Texts tokenized before the next batch is run: enough to find neighbours in length, few enough that a batch is never
-# kept waiting for long and that the tokenizer's intermediate results stay small whatever the length of the texts.
-_TOKENIZED_AT_ONCE = 256
 # On a CPU, throughput is level from about 200 tokens a batch, and a run costs what 16 tokens do: small batches let
 # urgent and cancelled work in between. A GPU wants to be filled.
-_CPU_BATCH_TOKENS, _CPU_RUN_TOKENS = 1024, 16
-_GPU_BATCH_TOKENS, _GPU_RUN_TOKENS = 16384, 1024
-_CPU_WINDOW, _GPU_WINDOW = 320, 2048
+_CPU_POLICY = BatchPolicy(max_tokens=1024, run_tokens=16, window=320)
+_GPU_POLICY = BatchPolicy(max_tokens=BATCH_TOKENS, run_tokens=4096, window=1024)
+# Texts tokenized before the next batch is run: enough to find neighbours in length, few enough that a batch is never
+# kept waiting for long and that the tokenizer's intermediate results stay small whatever the length of the texts.
+_CPU_TOKENIZED_AT_ONCE, _GPU_TOKENIZED_AT_ONCE = 256, 1024
 _PACE_TEXTS = 200
 # The canary was recorded from the same graph, so what is left is the difference between two machines' kernels. int8
 # kernels differ most: without VNNI, products saturate.
@@ -74,12 +74,32 @@ class EncoderStats:
         return 1 - self.tokens / self.padded_tokens if self.padded_tokens else 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    """A run of the model that was begun.
+
+    Attributes:
+        works: what for.
+        batch: their tokens.
+        shape: rows and tokens that they were padded to.
+        started: when, on `time.perf_counter`.
+        vectors: waits for them, see `Graph.start`.
+    """
+
+    works: list[Work]
+    batch: Sequence[Tokens]
+    shape: tuple[int, int]
+    started: float
+    vectors: Callable[[], Vectors]
+
+
 @dataclass(slots=True)
 class _Runs:
     """The thread's own counters.
 
     Attributes:
         pace: seconds a text of late, an exponential mean over about `_PACE_TEXTS` texts; 0 before the first run.
+        finished: when the last run was, on `time.perf_counter`.
     """
 
     texts: int = 0
@@ -89,6 +109,18 @@ class _Runs:
     seconds: float = 0.0
     tokenize_seconds: float = 0.0
     pace: float = 0.0
+    finished: float = 0.0
+
+    def count(self, run: _UnderWay, seconds: float) -> None:
+        """Add a run that took so long."""
+        texts = len(run.batch)
+        self.texts += texts
+        self.batches += 1
+        self.tokens += sum(map(len, run.batch))
+        self.padded_tokens += math.prod(run.shape)
+        self.seconds += seconds
+        weight = min(1.0, texts / _PACE_TEXTS) if self.pace else 1.0
+        self.pace += weight * (seconds / texts - self.pace)
 
 
 class OnnxEncoder:
@@ -252,16 +284,53 @@ class OnnxEncoder:
         self._board.expire(call, self._permits.refusal())
 
     def _serve(self, graph: Graph) -> None:
-        """What the thread does. The graph is its argument, so that nobody else has it and it is freed with it."""
-        run = partial(self._run, graph)
+        """What the thread does. The graph is its argument, so that nobody else has it and it is freed with it.
+
+        Where the graph runs elsewhere, on a GPU, the next batch is prepared and begun before the last one is waited
+        for: so the device does not stand still while texts are tokenized and vectors handed out.
+        """
+        at_once = _CPU_TOKENIZED_AT_ONCE if graph.provider == CPU else _GPU_TOKENIZED_AT_ONCE
+        tokenize = partial(self._tokenize, graph)
+        under_way: _UnderWay | None = None
+        prepared = False
         try:
-            while (arrived := self._board.arrivals(_TOKENIZED_AT_ONCE, wait=not self._pool)) is not None:
-                self._isolating_failures(self._tokenize, arrived)
+            while True:
+                idle = not self._pool and under_way is None
+                arrived = self._board.arrivals(at_once, wait=idle and prepared)
+                if arrived is None:
+                    return
+                if idle and not arrived:
+                    prepared = not graph.prepare()
+                    continue
+                self._isolating_failures(tokenize, arrived)
                 self._pool.add(work for work in arrived if work.tokens is not None)
-                self._isolating_failures(run, self._board.claim(self._pool.take_batch()))
+                begun = self._begin(graph, self._board.claim(self._pool.take_batch()))
+                if under_way is not None:
+                    self._finish(graph, under_way)
+                if begun is not None and not graph.overlaps:
+                    self._finish(graph, begun)
+                    begun = None
+                under_way = begun
         finally:
             # However the thread ends, nobody may wait for it for ever.
             self._board.abandon()
+
+    def _begin(self, graph: Graph, works: list[Work]) -> _UnderWay | None:
+        """Begin a run on the works; None where there are none, or where it failed and was seen to."""
+        if not works:
+            return None
+        try:
+            return self._start(graph, works)
+        except Exception:  # noqa: BLE001 - see _isolating_failures
+            self._isolating_failures(partial(self._run, graph), works)
+            return None
+
+    def _finish(self, graph: Graph, run: _UnderWay) -> None:
+        """Wait for a run, and hand its vectors out."""
+        try:
+            self._deliver(run)
+        except Exception:  # noqa: BLE001 - see _isolating_failures
+            self._isolating_failures(partial(self._run, graph), run.works)
 
     def _isolating_failures(self, step: Callable[[list[Work]], None], works: list[Work]) -> None:
         """Do a step; when it fails, halve the works until those that cause it are alone, and fail only these."""
@@ -277,38 +346,34 @@ class OnnxEncoder:
             self._isolating_failures(step, works[:middle])
             self._isolating_failures(step, works[middle:])
 
-    def _tokenize(self, works: list[Work]) -> None:
+    def _tokenize(self, graph: Graph, works: list[Work]) -> None:
         started = time.perf_counter()
         for work, tokens in zip(works, self._tokenizer.tokenize([work.text for work in works]), strict=True):
             work.tokens = tokens
+            work.length = graph.shape(1, len(tokens))[1]
         seconds = time.perf_counter() - started
         self._runs.tokenize_seconds += seconds
         self._board.tokenized(works, seconds)
 
     def _run(self, graph: Graph, works: list[Work]) -> None:
+        self._deliver(self._start(graph, works))
+
+    def _start(self, graph: Graph, works: list[Work]) -> _UnderWay:
         batch = [work.tokens for work in works if work.tokens is not None]
-        started = time.perf_counter()
-        vectors = self._forward(graph, batch)
-        seconds = time.perf_counter() - started
-        self._count(batch, graph, seconds)
-        self._board.deliver(works, vectors, seconds)
-
-    def _forward(self, graph: Graph, batch: Sequence[Tokens]) -> Vectors:
         shape = graph.shape(len(batch), max(map(len, batch)))
-        vectors = graph.forward(*self._tokenizer.pad(batch, shape))[: len(batch)]
-        if vectors.shape != (len(batch), self._manifest.dim) or not np.isfinite(vectors).all():
-            raise ValueError(f"the model gave an array of shape {vectors.shape}, or numbers that are not finite")
-        return vectors
+        started = time.perf_counter()
+        return _UnderWay(works, batch, shape, started, graph.start(*self._tokenizer.pad(batch, shape)))
 
-    def _count(self, batch: Sequence[Tokens], graph: Graph, seconds: float) -> None:
-        runs = self._runs
-        runs.texts += len(batch)
-        runs.batches += 1
-        runs.tokens += sum(map(len, batch))
-        runs.padded_tokens += math.prod(graph.shape(len(batch), max(map(len, batch))))
-        runs.seconds += seconds
-        weight = min(1.0, len(batch) / _PACE_TEXTS) if runs.pace else 1.0
-        runs.pace += weight * (seconds / len(batch) - runs.pace)
+    def _deliver(self, run: _UnderWay) -> None:
+        vectors = run.vectors()[: len(run.batch)]
+        now = time.perf_counter()
+        # From when the model was free for it: it may have been begun while the run before was under way.
+        seconds = now - max(run.started, self._runs.finished)
+        self._runs.finished = now
+        if vectors.shape != (len(run.batch), self._manifest.dim) or not np.isfinite(vectors).all():
+            raise ValueError(f"the model gave an array of shape {vectors.shape}, or numbers that are not finite")
+        self._runs.count(run, seconds)
+        self._board.deliver(run.works, vectors, seconds)
 
     def _waiting(self) -> float:
         """Seconds in which what is waiting should be done, at the speed of late."""
@@ -316,13 +381,8 @@ class OnnxEncoder:
 
 
 def _policy(provider: str, max_batch_tokens: int | None) -> BatchPolicy:
-    on_cpu = provider == CPU
-    default = _CPU_BATCH_TOKENS if on_cpu else _GPU_BATCH_TOKENS
-    return BatchPolicy(
-        max_tokens=default if max_batch_tokens is None else max_batch_tokens,
-        run_tokens=_CPU_RUN_TOKENS if on_cpu else _GPU_RUN_TOKENS,
-        window=_CPU_WINDOW if on_cpu else _GPU_WINDOW,
-    )
+    policy = _CPU_POLICY if provider == CPU else _GPU_POLICY
+    return policy if max_batch_tokens is None else replace(policy, max_tokens=max_batch_tokens)
 
 
 def _warm_up(folder: Path, manifest: Manifest, tokenizer: TextTokenizer, graph: Graph) -> None:
@@ -332,7 +392,7 @@ def _warm_up(folder: Path, manifest: Manifest, tokenizer: TextTokenizer, graph: 
     for text in ("", long_text):
         try:
             (tokens,) = tokenizer.tokenize([text])
-            vectors = graph.forward(*tokenizer.pad([tokens], graph.shape(1, len(tokens))))[:1]
+            vectors = graph.start(*tokenizer.pad([tokens], graph.shape(1, len(tokens))))()[:1]
         except Exception as error:  # ONNX Runtime's exception classes share no other base
             raise ModelFolderError(f"the model in {folder} does not run: {error}") from error
         if vectors.shape != (1, manifest.dim):

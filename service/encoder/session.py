@@ -5,7 +5,7 @@ import ctypes
 import io
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -36,8 +36,21 @@ class Graph(Protocol):
         """The shape that a batch of so many texts of so many tokens at most should be padded to."""
         ...
 
-    def forward(self, input_ids: Ids, attention_mask: Ids) -> Vectors:
-        """Unit vectors (batch, dim) of token ids (batch, tokens), of which those with mask 0 are padding."""
+    @property
+    def overlaps(self) -> bool:
+        """Whether a run goes on elsewhere after `start` has returned."""
+        ...
+
+    def prepare(self) -> bool:
+        """Do one more of the things that a first run of its kind would wait for; whether there are others."""
+        ...
+
+    def start(self, input_ids: Ids, attention_mask: Ids) -> Callable[[], Vectors]:
+        """Begin a run on token ids (batch, tokens), of which those with mask 0 are padding.
+
+        Returns:
+            What waits for it and gives its unit vectors (batch, dim); to be called once.
+        """
         ...
 
 
@@ -62,6 +75,8 @@ def open_graph(folder: Path, manifest: Manifest, *, force_cpu: bool = False) -> 
 class OnnxGraph:
     """A graph in an ONNX Runtime session on the CPU, run on batches just as large as they are."""
 
+    overlaps = False
+
     def __init__(self, session: onnxruntime.InferenceSession, spec: GraphSpec) -> None:
         self._session = session
         self._spec = spec
@@ -75,13 +90,18 @@ class OnnxGraph:
         """Just as large as the batch is: on a CPU each padding token costs."""
         return texts, tokens
 
-    def forward(self, input_ids: Ids, attention_mask: Ids) -> Vectors:
-        """Unit vectors (batch, dim) float32 of padded token ids (batch, tokens)."""
+    def prepare(self) -> bool:
+        """On a CPU no shape costs more the first time."""
+        return False
+
+    def start(self, input_ids: Ids, attention_mask: Ids) -> Callable[[], Vectors]:
+        """Run padded token ids (batch, tokens) at once; the function returned gives the vectors (batch, dim)."""
         feeds = {"input_ids": input_ids, "attention_mask": attention_mask}
         if "token_type_ids" in self._spec.inputs:
             feeds["token_type_ids"] = np.zeros_like(input_ids)
         (vectors,) = self._session.run([self._spec.output], feeds)
-        return np.asarray(vectors, dtype=np.float32)
+        finished: Vectors = np.asarray(vectors, dtype=np.float32)
+        return lambda: finished
 
 
 def _check_names(session: onnxruntime.InferenceSession, spec: GraphSpec) -> None:

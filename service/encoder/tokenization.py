@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -65,14 +66,15 @@ class TextTokenizer:
             shape: rows and tokens of the arrays, at least (batch, longest), which is the default. Rows of no text have
                 one padding token that is attended to: a mean over no tokens is undefined.
         """
-        shape = shape or (len(batch), max(map(len, batch)))
-        input_ids = np.full(shape, self._pad_token_id, dtype=np.int64)
-        attention_mask = np.zeros(shape, dtype=np.int64)
-        for row, tokens in enumerate(batch):
-            columns = slice(shape[1] - len(tokens), None) if self._pad_left else slice(0, len(tokens))
-            input_ids[row, columns] = tokens.ids
-            attention_mask[row, columns] = 1
-        attention_mask[len(batch) :, -1 if self._pad_left else 0] = 1
+        rows, columns = shape or (len(batch), max(map(len, batch)))
+        lengths = np.ones(rows, dtype=np.int64)
+        lengths[: len(batch)] = [len(tokens) for tokens in batch]
+        positions = np.arange(columns)
+        attended = positions >= columns - lengths[:, None] if self._pad_left else positions < lengths[:, None]
+        input_ids = np.full((rows, columns), self._pad_token_id, dtype=np.int64)
+        ids = chain.from_iterable(tokens.ids for tokens in batch)
+        input_ids[: len(batch)][attended[: len(batch)]] = np.fromiter(ids, np.int64)
+        attention_mask = attended.astype(np.int64)
         return input_ids, attention_mask
 
 

@@ -98,6 +98,7 @@ class Work:
         waiters: the rows that each call wants it in; empty when every caller is gone.
         running: in the batch that the thread is running.
         tokens: None until the thread has tokenized it.
+        length: tokens that it is padded to when it runs alone; 0 until then.
     """
 
     text: str
@@ -106,6 +107,7 @@ class Work:
     waiters: dict[Call, list[int]] = field(default_factory=dict)
     running: bool = False
     tokens: Tokens | None = None
+    length: int = 0
 
     @property
     def urgent(self) -> bool:

@@ -4,9 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from onnx import helper, numpy_helper
 
 from bench.serving import encoder, gpu, memory, page, peers_part
+from bench.serving.card import Arithmetic
 from bench.serving.page import write_page
 from bench.serving.pairs import in_pairs, target_line
 from bench.serving.parts import PARTS
@@ -121,10 +124,46 @@ def test_what_could_not_be_measured_claims_nothing() -> None:
         assert "met" not in text
 
 
-def test_gpu_target() -> None:
-    rows = [{"callers": 1, **_pair(0.9)}, {"callers": 8, **_pair(0.99)}]
-    lines = gpu.section({"target": 0.95, "precision": "fp16", "sets": [{"name": "short", "rows": rows}]})
-    assert "**missed**: 0.900 with 1 callers, short." in lines[-2]
+def test_gpu_section_tells_the_limit_and_whether_it_is_ahead_of_the_peer() -> None:
+    shares = {"texts_per_batch": 64.0, "padding_share": 0.1, "model_share": 0.5, "tokenization_share": 0.4}
+    row = {"callers": 8, "call_texts": 64, **_pair(0.5), **shares}
+    one = {
+        "name": "short",
+        "texts": 100,
+        "tokens": 1000,
+        "budget": 8192,
+        "operations": 2e9,
+        "tokenized_texts_per_second": row["reference_texts_per_second"] / 4,
+        "rows": [row],
+    }
+    figures = {
+        "agreement": {"texts": 256, "lowest_cosine": 0.99999, "canary": True},
+        "limit": {"missing": "torch is not installed"},
+        "sets": [one],
+        "peer": {"version": "1", "torch": "2", "rows": [{"name": "short", "batch_size": 64, **_pair(0.9)}]},
+    }
+    text = "\n".join(gpu.section(figures))
+    assert "is 0.25 of it" in text
+    assert "The card's limit was not measured: torch is not installed." in text
+    assert "ahead of it: **missed**: 0.90, short." in text
+    figures["peer"] = {"missing": "no folder"}
+    assert "sentence-transformers was not measured: no folder." in "\n".join(gpu.section(figures))
+
+
+def test_arithmetic_counts_each_weight_once_a_token_and_attention_by_the_square(tmp_path: Path) -> None:
+    weights = [
+        numpy_helper.from_array(np.zeros(shape, np.float32), name) for name, shape in (("a", (4, 12)), ("b", (4, 8)))
+    ]
+    nodes = [
+        helper.make_node("Attention", ["x", "a", "bias"], ["y"], domain="com.microsoft", num_heads=2),
+        helper.make_node("MatMul", ["y", "b"], ["z"]),
+        helper.make_node("MatMul", ["z", "y"], ["scores"]),  # no weights
+    ]
+    graph = helper.make_graph(nodes, "tiny", [], [], weights)
+    (tmp_path / "model.onnx").write_bytes(helper.make_model(graph).SerializeToString())
+    arithmetic = Arithmetic.of(tmp_path)
+    assert (arithmetic.weights, arithmetic.attention) == (4 * 12 + 4 * 8, 4)
+    assert arithmetic.operations([3, 5]) == 2 * 80 * 8 + 4 * 4 * (9 + 25)
 
 
 def test_pairs_are_reference_over_measured_whichever_goes_first() -> None:

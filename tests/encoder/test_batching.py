@@ -97,6 +97,7 @@ def test_newcomers_beyond_the_window_wait_their_turn() -> None:
 
 
 def work(sequence: int, length: int) -> Work:
-    made = Work(text="", key=bytes([sequence]), sequence=sequence, tokens=Tokens([0] * length, truncated=False))
+    tokens = Tokens([0] * length, truncated=False)
+    made = Work(text="", key=bytes([sequence]), sequence=sequence, tokens=tokens, length=length)
     made.waiters[cast("Call", object())] = [0]
     return made

@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 
 from service.encoder import OnnxEncoder, Vectors, read_manifest
-from service.encoder.bound import BoundGraph, bucket
+from service.encoder.bound import BATCH_TOKENS, DEPTH, LENGTHS, BoundGraph, Shapes
 from service.encoder.manifest import MODEL_FILE
 from service.encoder.session import session_options
 from service.encoder.tokenization import TextTokenizer
@@ -32,19 +32,40 @@ def bound() -> Callable[[Path], BoundGraph]:
     return open_bound
 
 
-def test_shapes_are_few_and_large_enough() -> None:
-    shapes = {bucket(texts, tokens, 512) for texts in range(1, 65) for tokens in range(1, 513)}
-    assert len({tokens for _, tokens in shapes}) <= 26
-    assert len({texts for texts, _ in shapes}) == 7
-    for texts in range(1, 65):
-        for tokens in range(1, 513):
-            rows, length = bucket(texts, tokens, 512)
-            assert texts <= rows < 2 * texts
-            assert tokens <= length <= min(max(1.125 * tokens, tokens + 15), 512)
+@pytest.mark.parametrize("longest", [16, 128, 250, 256, 512, 8192])
+def test_shapes_are_few_and_hold_every_batch_within_the_budget(longest: int) -> None:
+    shapes = Shapes(longest)
+    known = set(shapes)
+    assert len(known) <= 80
+    assert all(rows * tokens <= BATCH_TOKENS for rows, tokens in known)
+    for tokens in range(1, longest + 1):
+        for texts in {1, 2, 15, 16, 17, 100, BATCH_TOKENS // tokens}:
+            rows, length = shapes.of(texts, tokens)
+            assert rows >= texts
+            assert tokens <= length <= longest or length == LENGTHS[0]
+            assert length <= max(1.5 * tokens, LENGTHS[0])
+            # A batch is within the budget at its padded length: that is how the pool counts.
+            if texts * length <= BATCH_TOKENS:
+                assert (rows, length) in known
 
 
-def test_a_shape_is_never_longer_than_the_model_reads() -> None:
-    assert bucket(1, 250, 250) == (1, 250)
+def test_a_text_beyond_the_models_longest_is_not_cut() -> None:
+    assert Shapes(250).of(1, 300) == (16, 300)
+
+
+def test_each_shape_is_run_beforehand(
+    write_folder: Callable[..., Path], bound: Callable[[Path], BoundGraph], bag_of_words: Expected
+) -> None:
+    folder = write_folder()
+    graph = bound(folder)
+    prepared = 1
+    while graph.prepare():
+        prepared += 1
+    assert prepared == len(list(Shapes(128)))
+    assert set(graph._rings) == set(Shapes(128))
+    tokenizer = TextTokenizer.load(folder, read_manifest(folder))
+    (vector,) = graph.start(*tokenizer.pad(tokenizer.tokenize(["trail"]), graph.shape(1, 1)))()[:1]
+    np.testing.assert_allclose(vector, bag_of_words("trail"), atol=1e-6)
 
 
 async def test_vectors_are_those_of_each_text_alone(
@@ -94,6 +115,22 @@ def test_the_same_buffers_serve_a_shape_again(
     kept = []
     for text in ("trail shoes", "running", "w1 w2 w3"):
         tokens = tokenizer.tokenize([text])
-        kept.append(graph.forward(*tokenizer.pad(tokens, graph.shape(1, len(tokens[0])))))
-    assert list(graph._buffers) == [(1, 16)]
+        kept.append(graph.start(*tokenizer.pad(tokens, graph.shape(1, len(tokens[0]))))())
+    assert list(graph._rings) == [(16, 16)]
+    assert len(graph._rings[16, 16]) == DEPTH
     assert not np.array_equal(kept[0], kept[1])  # earlier results are the caller's, not the buffer's
+
+
+def test_two_runs_of_one_shape_do_not_share_buffers(
+    write_folder: Callable[..., Path], bound: Callable[[Path], BoundGraph], bag_of_words: Expected
+) -> None:
+    folder = write_folder()
+    graph = bound(folder)
+    manifest = read_manifest(folder)
+    tokenizer = TextTokenizer.load(folder, manifest)
+    waits = [
+        graph.start(*tokenizer.pad(tokens, graph.shape(1, len(tokens[0]))))
+        for tokens in (tokenizer.tokenize([text]) for text in ("trail shoes", "running"))
+    ]
+    vectors = [wait()[0] for wait in waits]
+    np.testing.assert_allclose(vectors, [bag_of_words("trail shoes"), bag_of_words("running")], atol=1e-6)

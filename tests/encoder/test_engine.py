@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +33,21 @@ class StubGraph:
 
     Attributes:
         runs: input_ids of each run, failed ones included.
-        threads: names of the threads that ran it.
+        threads: names of the threads that began runs.
         entered: set when a run begins.
         gate: a run waits until it is set.
+        overlaps: the runs go on in a thread of their own, as on a device.
+        preparations: what `prepare` does.
+        most_under_way: runs begun and not waited for, at most.
     """
 
     provider = "CPUExecutionProvider"
 
-    def __init__(self, table: Vectors, words: list[str]) -> None:
+    def __init__(self, table: Vectors, words: list[str], *, overlaps: bool) -> None:
+        self.overlaps = overlaps
+        self.most_under_way = self._under_way = 0
+        self.preparations: Callable[[], bool] | None = None
+        self._device = ThreadPoolExecutor(1, "device")
         self._table = table
         self._poison, self._nan = words.index("poison"), words.index("nan")
         self.runs: list[Ids] = []
@@ -51,9 +59,26 @@ class StubGraph:
     def shape(self, texts: int, tokens: int) -> tuple[int, int]:
         return texts, tokens
 
-    def forward(self, input_ids: Ids, attention_mask: Ids) -> Vectors:
-        self.runs.append(input_ids)
+    def prepare(self) -> bool:
+        return self.preparations() if self.preparations else False
+
+    def start(self, input_ids: Ids, attention_mask: Ids) -> Callable[[], Vectors]:
         self.threads.add(threading.current_thread().name)
+        if not self.overlaps:
+            finished = self._forward(input_ids, attention_mask)
+            return lambda: finished
+        running = self._device.submit(self._forward, input_ids, attention_mask)
+        self._under_way += 1
+        self.most_under_way = max(self.most_under_way, self._under_way)
+
+        def wait() -> Vectors:
+            self._under_way -= 1
+            return running.result(60)
+
+        return wait
+
+    def _forward(self, input_ids: Ids, attention_mask: Ids) -> Vectors:
+        self.runs.append(input_ids)
         self.entered.set()
         assert self.gate.wait(30), "the test did not open the gate"
         if (input_ids == self._poison).any():
@@ -64,9 +89,9 @@ class StubGraph:
         return np.asarray(vectors, dtype=np.float32)
 
 
-@pytest.fixture
-def graph(table: Vectors, words: list[str]) -> StubGraph:
-    return StubGraph(table, words)
+@pytest.fixture(params=[False, True], ids=["at once", "overlapping"])
+def graph(table: Vectors, words: list[str], request: pytest.FixtureRequest) -> StubGraph:
+    return StubGraph(table, words, overlaps=request.param)
 
 
 @pytest.fixture
@@ -195,8 +220,9 @@ async def test_work_cancelled_after_it_was_tokenized_is_not_encoded(
         await cancelled
     graph.gate.set()
     await encode(encoder, ["trail"])
-    assert encoder.stats.texts_encoded == 2
-    assert encoder.stats.dropped == 9
+    begun = 2 if graph.overlaps else 1  # when the call was cancelled
+    assert encoder.stats.texts_encoded == begun + 1
+    assert encoder.stats.dropped == 10 - begun
 
 
 async def test_cancelling_one_caller_leaves_the_other_its_text(
@@ -487,3 +513,40 @@ async def test_a_call_says_where_its_time_went(make_encoder: MakeEncoder, graph:
     with encoder.admit(1) as permit:
         known = (await encoder.encode(["w1"], permit)).spent
     assert (known.tokenize, known.encode) == (0, 0)
+
+
+async def test_the_next_batch_is_begun_before_the_last_one_is_waited_for(
+    make_encoder: MakeEncoder, graph: StubGraph, bag_of_words: Expected
+) -> None:
+    encoder = make_encoder(max_batch_tokens=1, cache_texts=0)
+    texts = [f"w{number}" for number in range(20)]
+    vectors = await encode(encoder, texts)
+    np.testing.assert_allclose(vectors, [bag_of_words(text) for text in texts], atol=1e-6)
+    assert len(graph.runs) == 20
+    assert graph.most_under_way == (2 if graph.overlaps else 0)
+
+
+async def test_shapes_are_prepared_while_nobody_waits_and_work_goes_before_them(
+    make_encoder: MakeEncoder, graph: StubGraph
+) -> None:
+    order: list[str] = []
+    held, go_on, done = threading.Event(), threading.Event(), threading.Event()
+
+    def prepare() -> bool:
+        order.append(f"shape after {len(graph.runs)} runs")
+        held.set()
+        assert go_on.wait(30)
+        if len(order) < 3:
+            return True
+        done.set()
+        return False
+
+    graph.preparations = prepare
+    encoder = make_encoder()
+    assert await asyncio.to_thread(held.wait, 30)
+    call = await start(encoder, ["trail"])  # comes while the first is being prepared
+    go_on.set()
+    await call
+    assert await asyncio.to_thread(done.wait, 30)
+    assert await encoder.canary()
+    assert order == ["shape after 0 runs", "shape after 1 runs", "shape after 1 runs"]

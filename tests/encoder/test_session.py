@@ -105,7 +105,7 @@ def test_graph_runs_as_it_was_written(
     folder = write_folder()
     graph = open_graph(folder, read_manifest(folder), force_cpu=True)
     ids = np.array([[words.index("trail"), words.index("shoes")], [words.index("running"), 0]])
-    vectors = graph.forward(ids, np.array([[1, 1], [1, 0]]))
+    vectors = graph.start(ids, np.array([[1, 1], [1, 0]]))()
     expected = [bag_of_words("trail shoes"), bag_of_words("running")]
     np.testing.assert_allclose(vectors, expected, atol=1e-6)
     assert graph.provider == CPU
