@@ -32,13 +32,20 @@ def default_options() -> onnxruntime.SessionOptions:
     return options
 
 
-OPTIONS = {"ours": session_options, "default": default_options}
+def frugal_options() -> onnxruntime.SessionOptions:
+    """Those that were recommended against memory that creeps (fastembed issue 570): arena and memory pattern off."""
+    options = session_options()
+    options.enable_cpu_mem_arena = False
+    return options
+
+
+OPTIONS = {"ours": session_options, "frugal": frugal_options, "default": default_options}
 
 
 def main(  # noqa: PLR0917 - typer passes them by name
     model: Annotated[Path, typer.Option()],
     words: Annotated[Path, typer.Option(help="JSON list of words to make texts of.")],
-    options: Annotated[str, typer.Option(help="ours or default.")],
+    options: Annotated[str, typer.Option(help="ours, frugal or default.")],
     seconds: Annotated[float, typer.Option()],
     every: Annotated[float, typer.Option()],
     seed: Annotated[int, typer.Option()],

@@ -119,9 +119,9 @@ def session_options() -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = available_cpus()
     options.inter_op_num_threads = 1
-    # The arena keeps the largest block ever asked for of each shape, and a memory pattern is kept for each shape:
-    # with lengths that vary, memory grows without end (fastembed issue 570).
-    options.enable_cpu_mem_arena = False
+    # A memory pattern is kept for each shape that was ever run, and with lengths that vary there is no end of shapes.
+    # The arena stays on: it keeps the largest blocks ever asked for, and since a batch is bounded, so are they. See
+    # bench/results/serving for what each of them costs and saves.
     options.enable_mem_pattern = False
     # Threads wait for each other in a spin, which is quicker than being woken; but after a run they would go on for
     # some milliseconds, on the very cores that then judge, write to Postgres and answer.
