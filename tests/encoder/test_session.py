@@ -71,7 +71,6 @@ def test_cpus_without_control_groups(tmp_path: Path, control_groups: Callable[..
 
 def test_options_keep_memory_from_creeping() -> None:
     options = session_options()
-    assert not options.enable_cpu_mem_arena
     assert not options.enable_mem_pattern
     assert options.intra_op_num_threads == available_cpus()
 
