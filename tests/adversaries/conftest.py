@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 import asyncpg
 import pytest
 
+import service.database.tables as _tables  # noqa: F401 - imported for what it adds to the metadata
 from service.database.base import Base
 from service.database.embedded import EmbeddedPostgres
 from tests.conftest import data_folder

@@ -52,7 +52,7 @@ async def send_all(url: str, requests: Iterator[Malformed]) -> Counter[int]:
 
     async def connection(session: aiohttp.ClientSession) -> None:
         for request in requests:
-            content = in_parts(request.body) if request.chunked else request.body
+            content = in_parts(request.body) if request.chunked or len(request.body) > MAX_BODY // 2 else request.body
             headers = {"Content-Type": request.content_type}
             async with session.post(request.path, data=content, headers=headers) as answer:
                 statuses[answer.status] += 1
