@@ -9,7 +9,7 @@ from types import MappingProxyType
 import aiohttp
 
 from bench.faults.system import System
-from bench.faults.traffic import Ledger
+from bench.faults.traffic import NO_ANSWER, Ledger
 
 LOOK_S = 0.02
 """How often is asked whether the service is well again."""
@@ -29,7 +29,8 @@ class Fault:
         title: what it is, in words.
         harm: does it, and returns when it is done.
         mend: what an operator's supervisor does about it; the rest is the service's own to do.
-        orderly: the service answers what it has taken on before it ends, so that the outage begins with the end.
+        orderly: the service goes on answering for a while, so that the outage begins with the first request that
+            finds nobody.
     """
 
     title: str
@@ -91,13 +92,19 @@ async def go_through(kind: str, system: System, ledger: Ledger, session: aiohttp
                 await asyncio.sleep(LOOK_S)
     except TimeoutError as error:
         raise NotRecoveredError(f"not well {PATIENCE_S:g} s after {fault.title}: {system.told()[-2000:]}") from error
-    return Happened(kind, after if fault.orderly else before, answered, ledger.now())
+    at = _unanswered(ledger, seen, default=after) if fault.orderly else before
+    return Happened(kind, at, answered, ledger.now())
 
 
 def _acknowledged(ledger: Ledger, seen: int, since: float) -> float | None:
     """When the first request that was sent after that second was acknowledged; None as long as none is."""
     good = (a.sent + a.took for a in ledger.attempts[seen:] if a.status == 200 and a.sent > since)
     return min(good, default=None)
+
+
+def _unanswered(ledger: Ledger, seen: int, *, default: float) -> float:
+    """When the first request was sent that nobody answered."""
+    return min((a.sent for a in ledger.attempts[seen:] if a.status == NO_ANSWER), default=default)
 
 
 async def _ready(session: aiohttp.ClientSession) -> bool:

@@ -82,9 +82,9 @@ def _recoveries(figures: Result) -> list[str]:
         "## Recovery",
         "",
         (
-            "Seconds from the kill (of an orderly stop: from the end of the process) until a request that was sent "
-            "afterwards was acknowledged, and until `/readyz` was green. The restart of the service includes loading "
-            f"the model. Target: {LIMIT_S:g} s at the worst."
+            "Seconds from the kill (of an orderly stop: from the first request that found nobody) until a request that "
+            "was sent afterwards was acknowledged, and until `/readyz` was green. The restart of the service includes "
+            f"loading the model. Target: {LIMIT_S:g} s at the worst."
         ),
         "",
         "| fault | times | answered, median | worst | ready, median | worst | |",
