@@ -40,8 +40,8 @@ class Fault:
 
 
 def _kill_both(system: System) -> None:
+    system.kill()  # first, or it would begin to mend
     system.kill_postgres()
-    system.kill()
 
 
 FAULTS: MappingProxyType[str, Fault] = MappingProxyType(

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]  # ships no types
 
+from service.database.embedded import await_end
+
 ROOT = Path(__file__).parents[2]
 END_SECONDS = 60
 
@@ -118,7 +120,8 @@ def kill_postgres(data_dir: Path) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.kill()
-    psutil.wait_procs(processes, timeout=END_SECONDS)
+    if not await_end(processes, timeout=END_SECONDS):
+        raise RuntimeError(f"Postgres outlives SIGKILL: {processes}")
 
 
 def postgres_processes(data_dir: Path) -> list[psutil.Process]:

@@ -14,7 +14,7 @@ import signal
 import subprocess
 import time
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -148,7 +148,7 @@ class EmbeddedPostgres:
         for process in orphans:
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.SIGQUIT)
-        psutil.wait_procs(orphans, timeout=STOP_TIMEOUT_S)
+        await_end(orphans)
 
     def _is_orphan(self, process: psutil.Process) -> bool:
         try:
@@ -282,6 +282,27 @@ async def embedded_postgres(data_dir: Path) -> AsyncIterator[str]:
             # A revival that is under way goes on in its thread; `stop` waits for it, as it does for any other's.
             keeper.cancel()
             await asyncio.wait({keeper})
+
+
+def await_end(processes: Sequence[psutil.Process], *, timeout: float = STOP_TIMEOUT_S) -> bool:
+    """Wait until these have ended; one that has, and that its parent does not collect, as in many containers, has.
+
+    Returns:
+        false if some still run after that many seconds.
+    """
+    deadline = time.monotonic() + timeout
+    while any(map(_lives, processes)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _try_lock(file: IO[bytes]) -> bool:

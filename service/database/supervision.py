@@ -7,7 +7,7 @@ from typing import Protocol
 
 logger = logging.getLogger(__name__)
 
-WATCH_S = 0.5
+WATCH_S = 0.25
 """How often is looked whether the server is there."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 """Pauses between tries: the first one is made at once, then they double. A full disk is not emptied by haste."""
