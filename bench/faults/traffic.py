@@ -211,7 +211,9 @@ def crowd(ledger: Ledger, texts: Sequence[str], *, clients: int, users: int, sha
     """
     made = []
     for number in range(clients):
-        own = [story(f"own-{number}-{n}", texts[8 * (number * users + n) % len(texts) :] + texts) for n in range(users)]
+        own = [
+            story(f"own-{number}-{n}", [*texts[8 * (number * users + n) % len(texts) :], *texts]) for n in range(users)
+        ]
         common = [story(f"shared-{n}", texts, f"c{number}-") for n in range(shared)]
         made.append(Client([*own, *common], ledger, rate))
     return made

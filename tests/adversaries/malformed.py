@@ -128,7 +128,7 @@ def _request(draw: random.Random) -> Body:
     behavior = {"event_id": "e1", "type": "view", "text": "a tent", "item_id": "i", "category": "c", "weight": 1.0}
     given: Body = {"user_id": f"fuzz-{draw.randint(0, 9)}", "domain": "default"}
     given["behaviors"] = [{**behavior, "occurred_at": TIME, "embedding": None} for _ in range(draw.randint(1, 3))]
-    options = {"detector": "bayes", "threshold": None, "include": [], "encoding_format": "float"}
+    options: Body = {"detector": "bayes", "threshold": None, "include": [], "encoding_format": "float"}
     return given | {"options": {"persist": False, **options}}
 
 

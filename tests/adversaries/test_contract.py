@@ -17,8 +17,8 @@ from pydantic import ValidationError
 from schemathesis import engine
 from schemathesis.core.failures import Failure
 from schemathesis.engine import Status, events
+from schemathesis.openapi.checks import AcceptedNegativeData, RejectedPositiveData
 from schemathesis.schemas import BaseSchema
-from schemathesis.specs.openapi.checks import AcceptedNegativeData, RejectedPositiveData
 
 from service.detect.schemas import DetectRequest
 from service.settings import DEFAULT_BEHAVIOR_WEIGHTS
@@ -77,7 +77,7 @@ def run(schema: BaseSchema) -> tuple[list[str], Counter[str]]:
 
 
 def filter_failure(
-    _: schemathesis.HookContext, failure: Failure, case: schemathesis.Case, response: schemathesis.Response
+    _: schemathesis.HookContext, failure: Failure, case: "schemathesis.Case[Any]", response: schemathesis.Response
 ) -> bool:
     """Whether a failure is one: the document cannot say everything that two of the checks would need to know."""
     operation = case.operation.label
