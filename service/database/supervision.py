@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 logger = logging.getLogger(__name__)
@@ -28,28 +29,30 @@ class Revivable(Protocol):
 
 
 async def keep_running(
-    server: Revivable, *, watch: float = WATCH_S, first: float = FIRST_PAUSE_S, longest: float = LONGEST_PAUSE_S
+    server: Revivable,
+    *,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    clock: Callable[[], float] = time.monotonic,
 ) -> None:
     """Start the server again whenever it has died, until cancelled.
 
     Args:
         server: to look after.
-        watch: seconds between two looks.
-        first: pause after the first try, in seconds; it doubles with each that follows.
-        longest: pause at most.
+        sleep: waits so many seconds.
+        clock: seconds, monotonic.
     """
     pause, tried = 0.0, float("-inf")
     while True:
-        await asyncio.sleep(watch)
+        await sleep(WATCH_S)
         try:
             if await asyncio.to_thread(server.is_up):
-                if time.monotonic() - tried > STEADY_S:
+                if clock() - tried > STEADY_S:
                     pause = 0.0
                 continue
-            await asyncio.sleep(pause)
-            pause, tried = min(max(2 * pause, first), longest), time.monotonic()
+            await sleep(pause)
+            pause, tried = min(max(2 * pause, FIRST_PAUSE_S), LONGEST_PAUSE_S), clock()
             logger.warning("the embedded Postgres has died; starting it again")
             await asyncio.to_thread(server.revive)
-            logger.warning("the embedded Postgres runs again, %.1f s after that", time.monotonic() - tried)
+            logger.warning("the embedded Postgres runs again, %.1f s after that", clock() - tried)
         except Exception as error:  # noqa: BLE001 - whatever it was, the next try may find it mended
             logger.error("the embedded Postgres could not be revived, next try in %g s: %s", pause, error)  # noqa: TRY400 - the message says all
