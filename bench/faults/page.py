@@ -128,7 +128,7 @@ def _draw(figures: Result, folder: Path) -> None:
     seconds = np.arange(len(by_second["acknowledged"]))
     above.step(seconds, by_second["acknowledged"], where="post", color="#333333", linewidth=1)
     above.axhline(figures["requests_per_second"], color="#999999", linestyle=":", linewidth=1)
-    above.set(ylabel="acknowledged, 1/s (dotted: sent)", ylim=(0, None))
+    above.set(ylabel="acknowledged, 1/s\n(dotted: sent)", ylim=(0, None))
     longest = np.maximum(by_second["longest_wait_s"], 1e-3)
     below.step(seconds, 1000 * longest, where="post", color="#333333", linewidth=1)
     below.set(ylabel="longest wait, ms", xlabel="seconds", yscale="log")
@@ -149,4 +149,4 @@ def _mark(panel: Axes, figures: Result) -> None:
         kind = one["kind"]
         label = None if kind in named else FAULTS[kind].title
         named.add(kind)
-        panel.axvspan(one["at"], one["answered"], color=COLORS[kind], alpha=0.45, linewidth=0, label=label)
+        panel.axvspan(one["at"], one["answered"], color=COLORS[kind], alpha=0.45, linewidth=1, label=label)
