@@ -79,11 +79,14 @@ class System:
 
     def end(self, how: signal.Signals) -> int:
         """Send the service a signal, and wait for its end; its exit code."""
-        process = self.process
-        process.send_signal(how)
-        code = process.wait(END_SECONDS)
-        if process.stdout is not None:
-            process.stdout.close()
+        self.process.send_signal(how)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for the service's end; its exit code."""
+        code = self.process.wait(END_SECONDS)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
         return code
 
     def kill(self) -> None:

@@ -110,7 +110,7 @@ def external(location: str) -> Spoil:
 CASES: dict[str, tuple[Spoil, str]] = {
     "truncated graph": (truncated, "model.onnx cannot be opened"),
     "another model's graph": (another_models_graph, "where the manifest says"),
-    "weights that are no numbers": (nan_weights, "does not encode as it did"),
+    "weights that are no numbers": (nan_weights, "gives numbers that are not finite"),
     "weights in another order": (shuffled_weights, "does not encode as it did"),
     "another tokenizer": (swapped_tokenizer, "does not encode as it did"),
     "weights outside the folder": (external("../weights.bin"), "cannot be opened"),

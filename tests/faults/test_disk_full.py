@@ -6,7 +6,6 @@ which any process may set and which Postgres meets in the same places.
 
 import asyncio
 import contextlib
-import resource
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,12 +73,12 @@ async def test_files_that_may_not_grow(folder: Path, model_dir: Path, clients: C
     try:
         url = await asyncio.to_thread(postgres.start)
         with running(folder, model_dir, DATABASE_URL=url) as system:
-            await nearly_fill_the_tables(url)
+            await fill_a_table(url)
             async with traffic(system.url, clients) as load:
                 await load.more(60)
                 limit(outside, FILE_BYTES)
                 await assert_refused_while_full(load)
-                limit(outside, resource.RLIM_INFINITY)
+                limit(outside, "unlimited")
                 await load.more(60)
             assert set(load.ledger.statuses) <= {200, 503}
             await assert_nothing_lost_or_doubled(system.url, load.ledger)
@@ -87,22 +86,30 @@ async def test_files_that_may_not_grow(folder: Path, model_dir: Path, clients: C
         await asyncio.to_thread(postgres.stop)
 
 
-def limit(data_dir: Path, size: int) -> None:
-    """Let no file of this Postgres grow beyond that; its new processes inherit it."""
+def limit(data_dir: Path, size: int | str) -> None:
+    """Let no file of this Postgres grow beyond that; its new processes inherit it.
+
+    Set as the user that it runs as: in a container, root may not do it to others.
+    """
     for process in postgres_processes(data_dir):
-        process.rlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+        command = ["prlimit", "--pid", str(process.pid), f"--fsize={size}:"]
+        subprocess.run(command, check=True, user=process.uids().real, group=process.gids().real, extra_groups=[])
 
 
-async def nearly_fill_the_tables(url: str) -> None:
-    """Rows of nobody's in every table that a request writes to, until its file is as large as may be."""
+async def fill_a_table(url: str) -> None:
+    """Rows of nobody's in a table that every request writes to, until its file is as large as it will be let."""
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute(
-            """
-            INSERT INTO seen_events (domain, user_key, event_id, occurred_at)
-            SELECT 'filler', decode(md5(n::text), 'hex'), repeat('x', 900), now() FROM generate_series(1, 16200) AS n
-            """
-        )
-        assert await connection.fetchval("SELECT pg_relation_size('seen_events')") > FILE_BYTES * 0.98
+        rows = 16_000
+        while (size := await connection.fetchval("SELECT pg_relation_size('seen_events')")) < FILE_BYTES:
+            await connection.execute(
+                """
+                INSERT INTO seen_events (domain, user_key, event_id, occurred_at)
+                SELECT 'filler', decode(md5(random()::text), 'hex'), repeat('x', 900), now() FROM generate_series(1, $1)
+                """,
+                rows,
+            )
+            rows = 1
+        assert size == FILE_BYTES
     finally:
         await connection.close()

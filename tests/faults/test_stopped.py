@@ -23,7 +23,11 @@ async def test_every_request_that_was_taken_on_is_answered(
 ) -> None:
     texts = [f"{text} {n}" for n, text in enumerate(themes["guitar"] * (MANY // 24 + 1))][:MANY]
     body = json.dumps({"user_id": "patient", "behaviors": behaviors(texts)}).encode()
-    with running(folder, model_dir, SWERVE_DRAIN_DELAY_SECONDS=DRAIN_S) as system:
+    settings = {
+        "SWERVE_DRAIN_DELAY_SECONDS": DRAIN_S,
+        "SWERVE_ENCODER_MAX_WAIT_SECONDS": "60",
+    }  # waits behind the long one
+    with running(folder, model_dir, **settings) as system:
         async with traffic(system.url, clients) as load:
             await load.more(60)
             long = asyncio.create_task(post(load, body))
@@ -32,7 +36,7 @@ async def test_every_request_that_was_taken_on_is_answered(
             await until_red(load)
             await load.more(5)
             assert (await long)["accepted"] == MANY
-            assert await asyncio.to_thread(system.process.wait, 60) == 0
+            assert await asyncio.to_thread(system.wait) == 0
             await asyncio.to_thread(system.start)
             await load.more(60)
         assert set(load.ledger.statuses) <= {0, 200}
