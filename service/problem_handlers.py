@@ -22,6 +22,7 @@ from service.problems import (
     Saturated,
     http_problem,
 )
+from service.system.service import ReadinessProbe
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +81,9 @@ async def _database(request: Request, error: Exception) -> Response:
     if not is_away(error):
         raise error  # a fault of ours: answered and logged as any other
     logger.warning("request %s: database unavailable: %s", _request_id(request), error)
+    probe: ReadinessProbe | None = getattr(request.app.state, "readiness", None)
+    if probe is not None:
+        probe.doubt()
     return DatabaseUnavailable().response()
 
 

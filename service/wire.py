@@ -2,17 +2,19 @@
 
 import base64
 import binascii
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from service.detection.topics import Vectors
 
 DEFAULT_DOMAIN = "default"
-EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+FIRST_YEAR, LAST_YEAR = 1970, 2199
+_YEARS = "^(19[7-9]|2[01][0-9])[0-9]-"
+"""The same, as the document tells it."""
 
 MAX_BEHAVIORS = 1000
 """Behaviours of one user, or texts, in one request."""
@@ -29,16 +31,33 @@ class StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+_RFC_3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:?\d{2})?", re.ASCII)
+
+
+def _written_as_time(given: object) -> object:
+    """Only what is written as RFC 3339 says: a bare number could be seconds or milliseconds, since who knows when.
+
+    One without an offset is let through to the check that says what is missing.
+    """
+    if isinstance(given, datetime) or (isinstance(given, str) and _RFC_3339.fullmatch(given)):
+        return given
+    raise ValueError("must be an RFC 3339 time with an offset, such as 2026-01-05T10:00:00+00:00")
+
+
 def _sane_time(time: datetime) -> datetime:
-    if not EARLIEST <= time <= LATEST:
-        raise ValueError("must be between the years 1970 and 2200")
+    if not FIRST_YEAR <= time.year <= LAST_YEAR:
+        raise ValueError(f"must be in the years {FIRST_YEAR} to {LAST_YEAR}")
     return time.astimezone(UTC)
 
 
 Time = Annotated[
     AwareDatetime,
+    BeforeValidator(_written_as_time),
     AfterValidator(_sane_time),
-    Field(description="RFC 3339 with an offset, such as 2026-01-05T10:00:00+00:00."),
+    Field(
+        description="RFC 3339 with an offset, such as 2026-01-05T10:00:00+00:00.",
+        json_schema_extra={"pattern": _YEARS},
+    ),
 ]
 UserId = Annotated[
     str,
@@ -89,7 +108,8 @@ def from_wire(vector: list[float] | str, dim: int) -> Vectors:
         raise ValueError(f"has {len(numbers)} numbers, the model's vectors have {dim}")
     if not np.all(np.isfinite(numbers)):
         raise ValueError("has a number that is not finite")
-    norm = float(np.linalg.norm(numbers))
+    with np.errstate(over="ignore"):  # what is beyond measure is told below
+        norm = float(np.linalg.norm(numbers))
     if not 1e-12 < norm < np.inf:
         raise ValueError("has no direction: its length is 0 or beyond measure")
     return (numbers / norm).astype(np.float32)

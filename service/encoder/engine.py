@@ -400,6 +400,8 @@ def _warm_up(folder: Path, manifest: Manifest, tokenizer: TextTokenizer, graph: 
                 f"the model in {folder} gives vectors of shape {vectors.shape} where the manifest says "
                 f"(1, {manifest.dim}); export the model again"
             )
+        if not np.isfinite(vectors).all():
+            raise ModelFolderError(f"the model in {folder} gives numbers that are not finite; export the model again")
 
 
 def _cosine(one: Vectors, other: Vectors) -> float:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import mmap
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -122,6 +123,7 @@ def read_manifest(folder: Path) -> Manifest:
     manifest = _parse(folder, _read(folder, MANIFEST_FILE))
     for name, expected in manifest.files.items():
         _check_file(folder, name, expected)
+    _check_graph_stands_alone(folder, manifest)
     if manifest.digest != manifest.expected_digest():
         # Profiles and stored vectors are bound to digests, so one that no longer says what is loaded is dangerous.
         raise ModelFolderError(
@@ -172,6 +174,27 @@ def _check_file(folder: Path, name: str, expected: str) -> None:
             f"{folder / name} is not the file that was exported: its SHA-256 is {found}, "
             f"the manifest says {expected}; {_remedy(folder)}"
         )
+
+
+def _check_graph_stands_alone(folder: Path, manifest: Manifest) -> None:
+    """Refuse a graph that may read its weights from a file that nobody vouches for.
+
+    A graph names files of weights in clear, relative to its folder; ONNX Runtime itself refuses those outside. What
+    else lies in the folder is left alone, whatever it is.
+    """
+    listed = {*manifest.files, MANIFEST_FILE}
+    others = {path.name for path in folder.rglob("*") if path.name not in listed and not path.is_dir()}
+    if not others:
+        return
+    with (
+        (folder / MODEL_FILE).open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as graph,
+    ):
+        for name in sorted(others):
+            if graph.find(name.encode()) >= 0:
+                raise ModelFolderError(
+                    f"{folder / MODEL_FILE} names the file {name}, which is not in the manifest; {_remedy(folder)}"
+                )
 
 
 def _remedy(folder: Path) -> str:

@@ -52,6 +52,10 @@ class ReadinessProbe:
                 await self._renew()
         return Readiness(checks=self._checks)
 
+    def doubt(self) -> None:
+        """Forget the last good verdict: a request has just met what it rules out."""
+        self._healthy_until = float("-inf")
+
     async def _renew(self) -> None:
         model, database = await asyncio.gather(
             _judged("model", self._check_model), _judged("database", self._check_database)

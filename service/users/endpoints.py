@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response, status
+from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response, status
 
 from service.dependencies import ReadSessionDependency, WriteSessionDependency
 from service.problems import DatabaseUnavailable, Saturated, UnknownUser, responses
@@ -14,6 +14,23 @@ from service.users.schemas import HistoryQuery, InterestQuery, UserQuery
 router = APIRouter(prefix="/users", tags=["users"], responses=responses(UnknownUser, DatabaseUnavailable, Saturated))
 
 # `:path`, so that ids with a slash can be asked for, too.
+SUBRESOURCES = ("interest", "history")
+"""What may follow an id in a path."""
+
+
+def refuse_subresource(request: Request) -> None:
+    """`DELETE /users/u/history` erases no part of a user: taken for an id, it might erase another one.
+
+    A user whose id does end like that is erased with the slash in the id encoded: `/users/u%2Fhistory`.
+
+    Raises:
+        HTTPException: 405.
+    """
+    last = bytes(request.scope.get("raw_path", b"")).rpartition(b"/")[2].decode("ascii", "replace")
+    if last in SUBRESOURCES:
+        raise HTTPException(status.HTTP_405_METHOD_NOT_ALLOWED, headers={"Allow": "GET"})
+
+
 UserIdPath = Annotated[str, Path(min_length=1, max_length=256, description="The user's id in your system.")]
 
 
@@ -28,7 +45,15 @@ async def get_interest(
     return await service.interest(resources, session, user_id, query)
 
 
-@router.get("/{user_id:path}/history", operation_id="get_history", summary="Snapshots, newest first")
+NEXT_PAGE = {"user_id": "$request.path.user_id", "cursor": "$response.body#/next_cursor"}
+
+
+@router.get(
+    "/{user_id:path}/history",
+    operation_id="get_history",
+    summary="Snapshots, newest first",
+    responses={200: {"links": {"next": {"operationId": "get_history", "parameters": NEXT_PAGE}}}},
+)
 async def get_history(
     user_id: UserIdPath,
     query: Annotated[HistoryQuery, Query()],
@@ -39,11 +64,16 @@ async def get_history(
     return await service.history(resources, session, user_id, query)
 
 
+ERASED = {"user_id": "$request.path.user_id", "domain": "$request.query.domain"}
+
+
 @router.delete(
     "/{user_id:path}",
     operation_id="delete_user",
     summary="Erase a user",
     status_code=status.HTTP_204_NO_CONTENT,
+    dependencies=[Depends(refuse_subresource)],
+    responses={204: {"links": {"gone": {"operationId": "get_interest", "parameters": ERASED}}}},
 )
 async def delete_user(
     user_id: UserIdPath,

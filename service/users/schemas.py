@@ -3,10 +3,14 @@
 from typing import Annotated, Literal
 
 from fastapi import Query
+from pydantic import Field
 
 from service.wire import DEFAULT_DOMAIN, Domain, StrictModel, Time, VectorFormat
 
 MAX_PAGE = 200
+CURSOR_PREFIX = "v1-"
+CURSOR_PATTERN = r"^v1-[0-9]{1,18}$"
+"""As many digits as fit the database's integers."""
 
 
 class UserQuery(StrictModel):
@@ -34,7 +38,11 @@ class HistoryQuery(InterestQuery):
     """Which snapshots to send."""
 
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE, description="Snapshots a page.")] = 50
-    cursor: Annotated[str | None, Query(max_length=64, description="`next_cursor` of the page before.")] = None
+    # The pattern is told here and checked by `service.read_cursor`, which knows a remedy.
+    cursor: Annotated[
+        Annotated[str, Field(max_length=64, json_schema_extra={"pattern": CURSOR_PATTERN})] | None,
+        Query(description="`next_cursor` of the page before, unchanged."),
+    ] = None
     since: Annotated[Time | None, Query(description="Only snapshots taken then or later.")] = None
     until: Annotated[Time | None, Query(description="Only snapshots taken before then.")] = None
     mutated_only: Annotated[bool, Query(description="Only snapshots taken for a change.")] = False

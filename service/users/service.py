@@ -1,7 +1,6 @@
 """The present interest, its history, and erasure."""
 
-import base64
-import binascii
+import re
 from datetime import UTC, datetime
 
 from service.database.sessions import ReadSession, WriteSession
@@ -12,11 +11,7 @@ from service.snapshots import repository as snapshots
 from service.snapshots.convert import snapshot_of
 from service.snapshots.schemas import Snapshot, SnapshotPage
 from service.users import repository
-from service.users.schemas import HistoryQuery, InterestQuery
-
-_CURSOR = "v1:"
-MAX_DIGITS = 18
-"""What fits the database's integers."""
+from service.users.schemas import CURSOR_PATTERN, CURSOR_PREFIX, HistoryQuery, InterestQuery
 
 
 async def interest(resources: Resources, session: ReadSession, user_id: str, query: InterestQuery) -> Snapshot:
@@ -74,8 +69,8 @@ async def erase(resources: Resources, session: WriteSession, user_id: str, domai
 
 
 def make_cursor(sequence: int) -> str:
-    """An opaque cursor to what comes before that sequence."""
-    return base64.urlsafe_b64encode(f"{_CURSOR}{sequence}".encode()).decode("ascii").rstrip("=")
+    """A cursor to what comes before that sequence. Its form is in the document, so that no valid one is refused."""
+    return f"{CURSOR_PREFIX}{sequence}"
 
 
 def read_cursor(cursor: str) -> int:
@@ -84,18 +79,8 @@ def read_cursor(cursor: str) -> int:
     Raises:
         InvalidRequest: anything else.
     """
-    told = _decoded(cursor)
-    number = told.removeprefix(_CURSOR)
-    if told == number or not number.isdigit() or len(number) > MAX_DIGITS:
+    if re.fullmatch(CURSOR_PATTERN, cursor) is None:
         remedy = "use next_cursor of the page before, unchanged, or leave it out"
         field = FieldError(field="cursor", message="is not a cursor of this service", remedy=remedy)
         raise InvalidRequest(errors=[field])
-    return int(number)
-
-
-def _decoded(cursor: str) -> str:
-    """What is in the cursor; nothing if it is not base64 of ASCII."""
-    try:
-        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-    except (binascii.Error, ValueError):
-        return ""
+    return int(cursor.removeprefix(CURSOR_PREFIX))

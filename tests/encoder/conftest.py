@@ -72,6 +72,11 @@ def _tokenizer(words: list[str]) -> str:
     return str(tokenizer.to_str())
 
 
+def tiny_model() -> bytes:
+    """A model of this form with weights of its own."""
+    return _model(np.ones((40_000, DIM), np.float32))
+
+
 def _model(table: Vectors) -> bytes:
     nodes = [
         helper.make_node("Gather", ["table", "input_ids"], ["words"]),

@@ -93,6 +93,20 @@ async def test_a_cancelled_statement_is_away_and_a_broken_rule_is_not(engine: As
         assert not is_away(broken.value)
 
 
+@pytest.mark.parametrize(
+    ("state", "away"),
+    [
+        *((state, True) for state in ("53100", "58030", "XX000", "57P03", "40P01")),
+        *((state, False) for state in ("XX001", "42P01", "22P02", "23505")),
+    ],
+)
+async def test_what_a_later_try_may_find_mended_is_away(state: str, away: bool, engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        with pytest.raises(DBAPIError) as raised:
+            await connection.execute(text(f"DO $$ BEGIN RAISE SQLSTATE '{state}'; END $$"))
+    assert is_away(raised.value) is away
+
+
 async def test_no_free_connection_is_away(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("service.database.engine.CONNECT_TIMEOUT_S", 0.05)
     engine = make_engine(database_url, pool_size=1)

@@ -180,3 +180,19 @@ async def _rows(url: str) -> str:
     rows = [row for (name,) in names for row in await connection.fetch(f'SELECT t::text FROM "{name}" t')]  # noqa: S608
     await connection.close()
     return "\n".join(str(row[0]) for row in rows)
+
+
+def test_a_part_of_a_user_cannot_be_erased_and_is_no_id(api: httpx.Client, user: str) -> None:
+    """`DELETE /users/u/history` erases neither u nor the user who is called `u/history`; encoded, it is an id."""
+    for part in ("history", "interest"):
+        other = f"{user}/{part}"
+        fill(api, user, 1)
+        fill(api, other, 1)
+        refused = api.delete(f"/users/{user}/{part}")
+        assert refused.status_code == 405
+        assert refused.headers["allow"] == "GET"
+        assert refused.headers["content-type"] == "application/problem+json"
+        for known in (user, other):
+            assert api.get(f"/users/{quote(known, safe='')}/interest").status_code == 200
+        assert api.delete(f"/users/{quote(other, safe='')}").status_code == 204
+        assert api.get(f"/users/{user}/interest").status_code == 200

@@ -153,7 +153,7 @@ def sync_detailed(
         include (list[Literal['vectors']] | Unset): `vectors`: the interest vectors.
         encoding_format (GetHistoryEncodingFormat | Unset): Of vectors. Default: 'float'.
         limit (int | Unset): Snapshots a page. Default: 50.
-        cursor (None | str | Unset): `next_cursor` of the page before.
+        cursor (None | str | Unset): `next_cursor` of the page before, unchanged.
         since (datetime.datetime | None | Unset): Only snapshots taken then or later.
         until (datetime.datetime | None | Unset): Only snapshots taken before then.
         mutated_only (bool | Unset): Only snapshots taken for a change. Default: False.
@@ -209,7 +209,7 @@ def sync(
         include (list[Literal['vectors']] | Unset): `vectors`: the interest vectors.
         encoding_format (GetHistoryEncodingFormat | Unset): Of vectors. Default: 'float'.
         limit (int | Unset): Snapshots a page. Default: 50.
-        cursor (None | str | Unset): `next_cursor` of the page before.
+        cursor (None | str | Unset): `next_cursor` of the page before, unchanged.
         since (datetime.datetime | None | Unset): Only snapshots taken then or later.
         until (datetime.datetime | None | Unset): Only snapshots taken before then.
         mutated_only (bool | Unset): Only snapshots taken for a change. Default: False.
@@ -260,7 +260,7 @@ async def asyncio_detailed(
         include (list[Literal['vectors']] | Unset): `vectors`: the interest vectors.
         encoding_format (GetHistoryEncodingFormat | Unset): Of vectors. Default: 'float'.
         limit (int | Unset): Snapshots a page. Default: 50.
-        cursor (None | str | Unset): `next_cursor` of the page before.
+        cursor (None | str | Unset): `next_cursor` of the page before, unchanged.
         since (datetime.datetime | None | Unset): Only snapshots taken then or later.
         until (datetime.datetime | None | Unset): Only snapshots taken before then.
         mutated_only (bool | Unset): Only snapshots taken for a change. Default: False.
@@ -314,7 +314,7 @@ async def asyncio(
         include (list[Literal['vectors']] | Unset): `vectors`: the interest vectors.
         encoding_format (GetHistoryEncodingFormat | Unset): Of vectors. Default: 'float'.
         limit (int | Unset): Snapshots a page. Default: 50.
-        cursor (None | str | Unset): `next_cursor` of the page before.
+        cursor (None | str | Unset): `next_cursor` of the page before, unchanged.
         since (datetime.datetime | None | Unset): Only snapshots taken then or later.
         until (datetime.datetime | None | Unset): Only snapshots taken before then.
         mutated_only (bool | Unset): Only snapshots taken for a change. Default: False.

@@ -1,0 +1,142 @@
+"""schemathesis, with every check and in every phase, against the live service: document and service say the same.
+
+Deterministic: the cases follow from the document alone.
+"""
+
+import base64
+import re
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+import schemathesis
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from schemathesis import engine
+from schemathesis.core.failures import Failure
+from schemathesis.engine import Status, events
+from schemathesis.openapi.checks import AcceptedNegativeData, RejectedPositiveData
+from schemathesis.schemas import BaseSchema
+
+from service.detect.schemas import DetectRequest
+from service.settings import DEFAULT_BEHAVIOR_WEIGHTS
+from tests.conftest import Server
+
+DIM = 384
+EXAMPLES = 100
+AHEAD = timedelta(days=1)
+CONFIG = {
+    "seed": 20,
+    "continue-on-failure": True,
+    "generation": {"deterministic": True, "max-examples": EXAMPLES, "no-shrink": True},
+}
+TIMES = st.datetimes(
+    datetime(1970, 1, 2),  # noqa: DTZ001 - hypothesis wants its bounds so
+    datetime(2026, 1, 1),  # noqa: DTZ001
+    timezones=st.just(UTC),
+)
+
+# The years are in the document as a pattern, which the generator would try to meet by chance.
+schemathesis.openapi.format("date-time", TIMES.map(datetime.isoformat))
+
+
+# It is schemathesis that asks for the representation of its own cases.
+@pytest.mark.filterwarnings("ignore:Generating overly large repr")
+def test_the_service_keeps_to_its_document(server: Server) -> None:
+    schema = schemathesis.openapi.from_url(
+        f"{server.url}/openapi.json", config=schemathesis.Config.from_dict({**CONFIG, "checks": {"enabled": True}})
+    )
+    schema.hook(filter_failure)
+    failures, cases = run(schema)
+    assert not failures, "\n\n".join(failures)
+    assert set(cases) == {"coverage", "fuzzing", "stateful"}
+    assert min(cases.values()) > EXAMPLES
+
+
+def run(schema: BaseSchema) -> tuple[list[str], Counter[str]]:
+    """Every failure in words, and how many cases there were by phase."""
+    failures, cases = list[str](), Counter[str]()
+    for event in engine.from_schema(schema).execute():
+        if isinstance(event, (events.NonFatalError, events.FatalError)):
+            failures.append(str(event.value if isinstance(event, events.NonFatalError) else event.exception))
+        if not isinstance(event, events.ScenarioFinished):
+            continue
+        cases[event.phase.value] += len(event.recorder.cases)
+        for case, checks in event.recorder.checks.items():
+            for check in checks:
+                if check.status is Status.FAILURE and check.failure_info is not None:
+                    told = event.recorder.interactions[case].response
+                    said = "" if told is None else told.text[:500]
+                    failures.append(
+                        f"{event.recorder.label}: {check.failure_info.failure.title}\n{said}\n"
+                        f"{check.failure_info.code_sample[:2000]}"
+                    )
+    return failures, +cases
+
+
+def filter_failure(
+    _: schemathesis.HookContext, failure: Failure, case: "schemathesis.Case[Any]", response: schemathesis.Response
+) -> bool:
+    """Whether a failure is one: the document cannot say everything that two of the checks would need to know."""
+    operation = case.operation.label
+    if isinstance(failure, RejectedPositiveData) and operation == "POST /detect":
+        # The length of vectors is the model's, the types are the settings', and what is the future is the clock's.
+        errors = response.json().get("errors", [])
+        return not errors or not all(is_beyond_the_document(case.body, error["field"]) for error in errors)
+    if isinstance(failure, AcceptedNegativeData) and operation == "POST /detect/batch":
+        # Each entry stands for itself: one that is malformed is refused where its result would be, not by the status.
+        return not each_malformed_entry_is_refused(case.body, response.json())
+    return True
+
+
+def is_beyond_the_document(body: Any, field: str) -> bool:
+    """Whether a behaviour's field is really at fault, in one of the three ways that no document can rule out."""
+    named = re.fullmatch(r"behaviors\[(\d+)\]\.(\w+)", field)
+    if named is None:
+        return False
+    behavior = body["behaviors"][int(named[1])]
+    match named[2]:
+        case "embedding":
+            return not is_vector(behavior["embedding"])
+        case "type":
+            return behavior["type"] not in DEFAULT_BEHAVIOR_WEIGHTS and behavior.get("weight") is None
+        case "occurred_at":
+            return datetime.fromisoformat(behavior["occurred_at"]) > datetime.now(UTC) + AHEAD
+    return False
+
+
+def is_vector(given: Any) -> bool:
+    """Whether this is a vector of the model's size that has a direction."""
+    if isinstance(given, str):
+        try:
+            data = base64.b64decode(given, validate=True)
+        except ValueError:
+            return False
+        if len(data) != 4 * DIM:
+            return False
+        given = np.frombuffer(data, "<f4")
+    numbers = np.asarray(given, np.float64)
+    with np.errstate(over="ignore"):
+        length = float(np.linalg.norm(numbers))
+    return numbers.shape == (DIM,) and bool(np.isfinite(length)) and length > 1e-12
+
+
+def each_malformed_entry_is_refused(sent: Any, told: Any) -> bool:
+    """Whether the batch is well-formed as a whole, and its answer has a problem in the place of each bad entry."""
+    if set(sent) != {"requests"} or len(told["results"]) != len(sent["requests"]):
+        return False
+    return all(
+        is_well_formed(request) or (result["problem"] or {}).get("status") == 422
+        for request, result in zip(sent["requests"], told["results"], strict=True)
+    )
+
+
+def is_well_formed(request: Any) -> bool:
+    """Whether the form of one request is right, which says nothing of what needs the model, settings or clock."""
+    try:
+        DetectRequest.model_validate(request)
+    except ValidationError:
+        return False
+    return True
