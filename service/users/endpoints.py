@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response, status
 
 from service.dependencies import ReadSessionDependency, WriteSessionDependency
-from service.problems import DatabaseUnavailable, Saturated, UnknownUser, responses
+from service.problems import DatabaseUnavailable, PrivacyBudgetSpent, Saturated, UnknownUser, responses
 from service.resources import ResourcesDependency
 from service.snapshots.schemas import Snapshot, SnapshotPage
 from service.users import service
@@ -17,7 +17,12 @@ router = APIRouter(prefix="/users", tags=["users"], responses=responses(UnknownU
 UserIdPath = Annotated[str, Path(min_length=1, max_length=256, description="The user's id in your system.")]
 
 
-@router.get("/{user_id:path}/interest", operation_id="get_interest", summary="The latest snapshot")
+@router.get(
+    "/{user_id:path}/interest",
+    operation_id="get_interest",
+    summary="The latest snapshot",
+    responses=responses(PrivacyBudgetSpent),
+)
 async def get_interest(
     user_id: UserIdPath,
     query: Annotated[InterestQuery, Query()],
@@ -28,7 +33,12 @@ async def get_interest(
     return await service.interest(resources, session, user_id, query)
 
 
-@router.get("/{user_id:path}/history", operation_id="get_history", summary="Snapshots, newest first")
+@router.get(
+    "/{user_id:path}/history",
+    operation_id="get_history",
+    summary="Snapshots, newest first",
+    responses=responses(PrivacyBudgetSpent),
+)
 async def get_history(
     user_id: UserIdPath,
     query: Annotated[HistoryQuery, Query()],
