@@ -38,9 +38,8 @@ class DiscreteGaussian:
     Args:
         deviation: s, in steps; a tenth at least.
 
-    >>> import random
-    >>> DiscreteGaussian(3.0).draw(8, random.Random(1).randbytes)
-    array([ 6,  2, -2, -2, -1,  3,  5,  3])
+    >>> DiscreteGaussian(3.0).draw(8, np.random.default_rng(2).bytes)
+    array([-3, -4, -2,  0,  0, -1,  3,  3])
     """
 
     def __init__(self, deviation: float) -> None:

@@ -30,10 +30,9 @@ class Mechanism:
     Raises:
         ValueError: a larger one, or one below a tenth of a step.
 
-    >>> import random
     >>> z = np.array([0.6, -0.8], np.float32)
-    >>> Mechanism(0.25).release(z, random.Random(1).randbytes)
-    array([ 1.1123047, -0.6376953], dtype=float32)
+    >>> Mechanism(0.25).release(z, np.random.default_rng(2).bytes)
+    array([ 0.890625 , -1.1474609], dtype=float32)
     """
 
     def __init__(self, deviation: float) -> None:

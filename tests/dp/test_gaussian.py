@@ -2,7 +2,6 @@
 
 import doctest
 import math
-import random
 from collections.abc import Callable
 
 import numpy as np
@@ -42,7 +41,7 @@ def test_what_is_cut_off_and_rounded_is_less_than_promised() -> None:
 def test_draws_have_the_distribution(deviation: float) -> None:
     """Chi-squared over bins of 50 draws or more. The seed is fixed: it passes always or never."""
     sampler, count = DiscreteGaussian(deviation), 100_000
-    drawn = sampler.draw(count, random.Random(7).randbytes)
+    drawn = sampler.draw(count, np.random.default_rng(7).bytes)
     told = sampler.probabilities()
     signed = np.concatenate([told[:0:-1] / 2, told[:1], told[1:] / 2])
     expected = signed * count
@@ -60,7 +59,7 @@ def _squares(length: int) -> np.ndarray:
 
 
 def test_draws_are_independent_of_each_other() -> None:
-    drawn = DiscreteGaussian(9.0).draw(50_000, random.Random(3).randbytes).astype(float)
+    drawn = DiscreteGaussian(9.0).draw(50_000, np.random.default_rng(3).bytes).astype(float)
     # Correlations of n independent draws have a standard deviation of 1 / sqrt(n), 0.0045: five of them.
     for lag in (1, 2, 8):
         assert abs(np.corrcoef(drawn[lag:], drawn[:-lag])[0, 1]) < 0.0225
@@ -93,7 +92,7 @@ def test_equal_first_words_are_settled_by_the_others() -> None:
 def test_the_system_s_randomness_is_used_unless_told_otherwise() -> None:
     sampler = DiscreteGaussian(100.0)
     assert not np.array_equal(sampler.draw(64), sampler.draw(64))
-    one, same = (sampler.draw(64, random.Random(5).randbytes) for _ in range(2))
+    one, same = (sampler.draw(64, np.random.default_rng(5).bytes) for _ in range(2))
     np.testing.assert_array_equal(one, same)
 
 

@@ -1,7 +1,6 @@
 """The mechanism: its sensitivity, its grid, and the loss that it really has."""
 
 import math
-import random
 
 import numpy as np
 import pytest
@@ -48,7 +47,7 @@ def test_what_is_not_finite_never_leaves(bad: float) -> None:
 @pytest.mark.parametrize("deviation", [0.05, 1.0, LARGEST_DEVIATION])
 def test_the_noise_has_its_deviation_and_no_bias(deviation: float) -> None:
     mechanism, z = Mechanism(deviation), np.full(20_000, 1.0 / math.sqrt(20_000), np.float32)
-    noise = mechanism.release(z, random.Random(11).randbytes).astype(float) - to_steps(z) / STEPS
+    noise = mechanism.release(z, np.random.default_rng(11).bytes).astype(float) - to_steps(z) / STEPS
     # Of n draws: the mean has a standard deviation of 1 / sqrt(n), the deviation one of 1 / sqrt(2 n). Five of each.
     assert abs(noise.mean()) < 5 * deviation / math.sqrt(len(z))
     assert noise.std() == pytest.approx(deviation, rel=5 / math.sqrt(2 * len(z)))
