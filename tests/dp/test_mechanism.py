@@ -35,7 +35,7 @@ def test_a_vector_that_rounding_put_outside_is_brought_back() -> None:
     z = np.full(384, 1.00001 / math.sqrt(384), np.float32)
     assert np.linalg.norm(z.astype(np.float64)) > 1.0
     assert int(to_steps(z) @ to_steps(z)) <= STEPS**2
-    assert to_steps(np.float32([1.0000001, 0.0])).tolist() == [STEPS, 0]
+    assert to_steps(np.array([1.0000001, 0.0], np.float32)).tolist() == [STEPS, 0]
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])

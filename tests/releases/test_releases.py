@@ -72,7 +72,7 @@ async def test_every_request_s_vector_is_released_once_and_sent_again_as_it_was(
 
 async def test_snapshots_have_noise_of_their_own_of_the_told_deviation(replica: Replica, engine: AsyncEngine) -> None:
     client = await replica(privacy_epsilon=64.0, privacy_releases=60)
-    noise = []
+    noise, answer = [], Body()
     for n in range(60):
         answer = await detect(client, request("u", n, include=VECTORS))
         noise.append((np.array(answer["interest"]["z"]) - await exact(engine, n + 1)) / answer["interest"]["noise"])
@@ -200,7 +200,7 @@ async def test_replicas_cannot_spend_more_together_than_the_budget(replica: Repl
         await detect(one, request("u", n, include=[]))
     pages = [(client, cursor) for client, cursor in zip([one, two] * 6, await all_cursors(one), strict=True)]
     answers = await asyncio.gather(
-        *(client.get("/users/u/history", params={"include": "vectors", "limit": 1} | at) for client, at in pages)
+        *(client.get("/users/u/history", params={"include": "vectors", "limit": "1"} | at) for client, at in pages)
     )
     assert sorted(answer.status_code for answer in answers) == [200] * RELEASES + [429] * (12 - RELEASES)
     ((count,),) = await rows(engine, "SELECT count(*) FROM privacy_releases")
@@ -212,7 +212,7 @@ async def all_cursors(client: httpx.AsyncClient) -> list[dict[str, str]]:
     cursors, at = list[dict[str, str]](), dict[str, str]()
     while True:
         cursors.append(at)
-        page = (await client.get("/users/u/history", params={"limit": 1} | at)).json()
+        page = (await client.get("/users/u/history", params={"limit": "1"} | at)).json()
         if page["next_cursor"] is None:
             return cursors
         at = {"cursor": page["next_cursor"]}
