@@ -31,6 +31,8 @@ SHARE = 0.05
 TOGETHER = 30
 """Releases that are told the epsilon of together."""
 AVERAGED = 20
+CROWD = 10_000
+"""Vectors, each as if of another user, that are averaged for what a crowd has in common."""
 SAMPLE = 2000
 """Vectors whose topics are looked up."""
 BUDGETS, RELEASES = (1.0, 4.0, 8.0, 16.0, 32.0, 64.0), (1, 10, 30, 100)
@@ -48,6 +50,7 @@ class Watched:
         deviation: of the noise on each component.
         cosine: between a vector that left and the exact one, mean.
         cosine_of_mean: the same of the mean of the newest `AVERAGED` that left.
+        cosine_of_crowd: between the mean of `CROWD` vectors that left, each of another snapshot, and their exact mean.
         topics: share of the exact vector's nearest topics that the other one has, too, mean.
         found: share of planted changes found within 20 behaviours, by rule.
     """
@@ -58,6 +61,7 @@ class Watched:
     deviation: float | None
     cosine: float
     cosine_of_mean: float
+    cosine_of_crowd: float
     topics: float
     found: dict[str, Interval]
 
@@ -101,6 +105,7 @@ def measure(
         "users": {"untouched": len(calm), "changing": len(changing)},
         "vectors": int(sum(map(len, calm)) + sum(map(len, changing))),
         "texts": len(population.texts),
+        "crowd": len(read.crowd),
         "delta": DELTA,
         "share_alarmed": SHARE,
         "inside": asdict(_found([judge(s) for s in population.streams], [judge(s) for s in planted], changes, rng)),
@@ -153,8 +158,9 @@ class _Reader:
         self.changes = changes
         self.rng = rng
         rows = [(user, at) for user, vectors in enumerate(calm) for at in range(MIN_HISTORY, len(vectors))]
-        self.sample = [rows[row] for row in rng.permutation(len(rows))[:SAMPLE]]
-        self.topics = self._topics(self._sampled(calm))
+        order = [rows[row] for row in rng.permutation(len(rows))]
+        self.sample, self.crowd = order[:SAMPLE], order[:CROWD]
+        self.topics = self._topics(_at(self.sample, calm))
 
     def __call__(
         self,
@@ -164,7 +170,10 @@ class _Reader:
         epsilon: float | None = None,
     ) -> Watched:
         calm, changing = ([told(vectors) for vectors in those] for those in (self.calm, self.changing))
-        exact, seen = self._sampled(self.calm), self._sampled(calm)
+        exact, seen = _at(self.sample, self.calm), _at(self.sample, calm)
+        crowds = [
+            _at(self.crowd, vectors).mean(axis=0, keepdims=True, dtype=np.float64) for vectors in (self.calm, calm)
+        ]
         averaged = np.stack(
             [calm[user][max(at + 1 - AVERAGED, 0) : at + 1].mean(axis=0, dtype=np.float64) for user, at in self.sample]
         )
@@ -176,6 +185,7 @@ class _Reader:
             deviation=deviation,
             cosine=float(cosines(exact, seen).mean()),
             cosine_of_mean=float(cosines(exact, averaged).mean()),
+            cosine_of_crowd=float(cosines(*crowds)[0]),
             topics=float(np.mean(shared)),
             found={
                 rule: _found([of(v) for v in calm], [of(v) for v in changing], self.changes, self.rng)
@@ -183,12 +193,14 @@ class _Reader:
             },
         )
 
-    def _sampled(self, vectors: Sequence[Vectors]) -> Vectors:
-        return np.stack([vectors[user][at] for user, at in self.sample])
-
     def _topics(self, vectors: Vectors) -> np.ndarray:
         lengths = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         return self.profile.assign((vectors / lengths).astype(np.float32)).topics
+
+
+def _at(places: Sequence[tuple[int, int]], vectors: Sequence[Vectors]) -> Vectors:
+    """Of some users at some behaviours: (n, dim)."""
+    return np.stack([vectors[user][at] for user, at in places])
 
 
 def _found(

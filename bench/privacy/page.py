@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from bench.privacy.measure import AVERAGED, TOGETHER
+from bench.privacy.measure import AVERAGED, CROWD, TOGETHER
 from bench.serving.page import where
 
 PLOT = "trade-off.svg"
@@ -51,7 +51,9 @@ def page(result: dict[str, Any]) -> list[str]:
             f"*Together* is the ε of {TOGETHER} such releases, by the same accountant. *Mean of {AVERAGED}* is what "
             f"averaging a user's newest {AVERAGED} released vectors gives: fresh noise in each, so it averages out, "
             "which is what the budget counts. *Topics* is the share of the exact vector's nearest topics that the "
-            "noisy one has, too; *noise alone* is what is there by chance."
+            "noisy one has, too; *noise alone* is what is there by chance. *Mean of users* is the cosine between the means "
+            f"of {min(CROWD, figures['crowd']):,} exact and noisy vectors, as if each were another user's: what is "
+            "left of what a crowd has in common."
         ),
         "",
         "## Planted changes found by a watcher",
@@ -69,9 +71,9 @@ def main_table(figures: dict[str, Any]) -> list[str]:
     lines = [
         (
             f"| ε of a release | together, {TOGETHER} | noise on each component | cosine | mean of {AVERAGED} | topics "
-            "| changes found, best rule |"
+            f"| changes found, best rule | mean of {CROWD:,} users |"
         ),
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for one in figures["watched"]:
         best = max(one["found"], key=lambda rule: one["found"][rule]["value"])
@@ -80,7 +82,7 @@ def main_table(figures: dict[str, Any]) -> list[str]:
         name = one["name"].removeprefix("ε = ")
         lines.append(
             f"| {name} | {together} | {noise} | {one['cosine']:.2f} | {one['cosine_of_mean']:.2f} | "
-            f"{one['topics']:.0%} | {_cell(one['found'][best])}, {best} |"
+            f"{one['topics']:.0%} | {_cell(one['found'][best])}, {best} | {one['cosine_of_crowd']:.3f} |"
         )
     return lines
 
@@ -134,9 +136,10 @@ def draw(result: dict[str, Any], path: Path) -> None:
         ("cosine", "#30638e", "cosine with the exact vector"),
         ("cosine_of_mean", "#edae49", f"the same, mean of {AVERAGED} releases"),
         ("topics", "#00798c", "nearest topics in common"),
+        ("cosine_of_crowd", "#d1495b", f"cosine of the means over {CROWD:,} users"),
     ):
         like.plot(at, [one[name] for one in levels], color=color, linewidth=2, label=label)
-    like.set(ylim=(0, 1), title="what one released vector says")
+    like.set(ylim=(0, 1), title="what released vectors say")
     for panel in (found, like):
         panel.set(xscale="log", xlabel=f"ε of one release, δ = {figures['delta']:g}")
         panel.axvspan(64, max(at), color="#f2f2f2", zorder=0)  # beyond what the settings allow

@@ -12,6 +12,7 @@ from uuid import UUID
 
 import numpy as np
 
+from service import timing
 from service.database.engine import is_away
 from service.database.sessions import ReadSession
 from service.database.tables import PrivacyReleaseRow, SnapshotRow
@@ -83,7 +84,8 @@ async def with_vectors(
         return answer.model_copy(update={"withheld": Withheld(reason="not_stored")})
     wanted = [(answer.sequence, answer.snapshot_id)]
     try:
-        released = await _release(resources, privacy, answer.domain, user_key, wanted)
+        with timing.phase("database"):
+            released = await _release(resources, privacy, answer.domain, user_key, wanted)
     except _NoRoom as told:
         return answer.model_copy(update={"withheld": Withheld(reason="budget_spent", available_at=told.available_at)})
     except Exception as error:
