@@ -25,11 +25,11 @@ def spent_on(*deviations: float) -> list[tuple[datetime, float]]:
     return [(NOW, cost_of(deviation)) for deviation in deviations]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(
     epsilon=st.floats(0.05, 64.0),
     exponent=st.floats(-11.0, -3.0),
-    releases=st.integers(1, 60),
+    releases=st.integers(1, 40),
     others=st.lists(st.floats(0.3, 60.0), max_size=5),
 )
 def test_a_release_is_refused_exactly_when_the_accountant_says(
@@ -61,10 +61,10 @@ def test_the_budget_is_used_up_to_the_last_and_no_further(epsilon: float, releas
 
 
 def test_one_release_is_near_the_exact_gaussian_mechanism() -> None:
-    """The analytic Gaussian mechanism (Balle & Wang 2018) is the least noise there is: ours is a little above it."""
+    """The analytic Gaussian mechanism (Balle & Wang 2018) needs the least noise: 3 to 8 % less, as the docs say."""
     for epsilon in (0.5, 1.0, 8.0, 64.0):
         least = SENSITIVITY * dp_accounting.get_sigma_gaussian(epsilon, 1e-6)
-        assert least <= budget_of(epsilon, releases=1).deviation < 1.15 * least
+        assert 1.03 * least <= budget_of(epsilon, releases=1).deviation < 1.08 * least
 
 
 def test_room_comes_back_as_releases_grow_old() -> None:

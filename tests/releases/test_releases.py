@@ -12,7 +12,6 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.app import StartError
 from service.database.engine import DatabaseAwayError
 from service.dp.accounting import make_budget
 from service.releases import repository
@@ -337,8 +336,3 @@ async def test_detection_is_the_same_with_and_without(replica: Replica) -> None:
         assert "noise" not in plain["interest"]
         assert plain["scores"] is not None
     assert 0 < mutated < 30
-
-
-async def test_settings_that_cannot_be_kept_stop_the_start(replica: Replica) -> None:
-    with pytest.raises(StartError, match="raise SWERVE_PRIVACY_EPSILON"):
-        await replica(privacy_epsilon=0.1, privacy_releases=1000)
