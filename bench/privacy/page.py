@@ -52,8 +52,8 @@ def page(result: dict[str, Any]) -> list[str]:
             f"averaging a user's newest {AVERAGED} released vectors gives: fresh noise in each, so it averages out, "
             "which is what the budget counts. *Topics* is the share of the exact vector's nearest topics that the "
             "noisy one has, too; *noise alone* is what is there by chance. *Mean of users* is the cosine between "
-            f"the means of {min(CROWD, figures['crowd']):,} exact and noisy vectors, as if each were another user's: what "
-            "is left of what a crowd has in common."
+            f"the means of {min(CROWD, figures['crowd']):,} exact and noisy vectors, as if each were another user's: "
+            "what is left of what a crowd has in common."
         ),
         "",
         "## Planted changes found by a watcher",
