@@ -120,7 +120,7 @@ def draw(result: dict[str, Any], path: Path) -> None:
     levels = [one for one in figures["watched"] if one["epsilon"] is not None]
     (exact,) = [one for one in figures["watched"] if one["name"] == "exact vectors"]
     at = [one["epsilon"] for one in levels]
-    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    figure = Figure(figsize=(11, 4.6), layout="constrained")
     found, like = figure.subplots(1, 2)
     for rule, color in COLORS.items():
         told = [one["found"][rule] for one in levels]
@@ -145,6 +145,6 @@ def draw(result: dict[str, Any], path: Path) -> None:
         panel.axvspan(64, max(at), color="#f2f2f2", zorder=0)  # beyond what the settings allow
         panel.title.set_fontsize(9)
         panel.spines[["top", "right"]].set_visible(False)
-        panel.legend(frameon=False, fontsize=8)
+        panel.legend(frameon=False, fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=2)
     with mpl.rc_context({"svg.hashsalt": "swerve", "svg.fonttype": "none"}):
         figure.savefig(path, metadata={"Date": None})

@@ -9,13 +9,16 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from service.app import create_app
 from service.database.engine import DatabaseAwayError
 from service.dp.accounting import make_budget
+from service.encoder import FakeEncoder
 from service.releases import repository
 from service.releases import service as releases
+from service.settings import Settings
 from tests.releases.conftest import Body, Replica, request
 
 pytestmark = pytest.mark.anyio
@@ -336,3 +339,31 @@ async def test_detection_is_the_same_with_and_without(replica: Replica) -> None:
         assert "noise" not in plain["interest"]
         assert plain["scores"] is not None
     assert 0 < mutated < 30
+
+
+async def test_only_a_released_vector_costs_statements(
+    settings: Settings, encoder: FakeEncoder, engine: AsyncEngine
+) -> None:
+    sent: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        sent.append(statement.split(maxsplit=1)[0].upper())
+
+    event.listen(engine.sync_engine, "before_cursor_execute", note)
+    app = create_app(settings.model_copy(update=ON), encoder=encoder, engine=engine)
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://swerve") as client,
+    ):
+        await detect(client, request("u", 0))
+        for body, expected in (
+            (request("u", 1, include=[]), ["SELECT", "WITH"]),
+            (request("u", 2), ["SELECT", "WITH", *["SELECT"] * 3, "INSERT", "SELECT"]),
+        ):
+            sent.clear()
+            await detect(client, body)
+            assert sent == expected
+        sent.clear()
+        assert (await interest(client)).json()["interest"]
+        assert sent == ["SELECT", "SELECT"], "what left before is read, no more"
+    event.remove(engine.sync_engine, "before_cursor_execute", note)
