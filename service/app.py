@@ -21,6 +21,8 @@ from service.detection import detector
 from service.detection.profile import Profile
 from service.detection.state import StateError
 from service.disconnect import DisconnectMiddleware
+from service.dp.accounting import AccountingError
+from service.dp.privacy import Privacy, make_privacy
 from service.encoder import OnnxEncoder
 from service.encoder.contract import Encoder
 from service.identity import check_secret, load_secret
@@ -84,7 +86,8 @@ async def open_resources(
     """Open the database, the model and the profile, and close them in reverse.
 
     Raises:
-        StartError: the database could not be migrated, or the model does not encode as it did when it was exported.
+        StartError: the database could not be migrated, the model does not encode as it did when it was exported, or
+            the privacy that was asked for cannot be given.
         EmbeddedPostgresError: the embedded Postgres does not start.
         DatabaseAwayError: Postgres cannot be reached.
         MigrationError: the schema cannot be brought up to date.
@@ -93,7 +96,8 @@ async def open_resources(
         ProfileError: the profile cannot be used.
     """
     async with AsyncExitStack() as stack:
-        # The model goes first: without one nothing else is begun, not even a data folder.
+        privacy = await asyncio.to_thread(_privacy, settings)
+        # The model goes before the database: without one nothing else is begun, not even a data folder.
         if encoder is None:
             load = partial(_load_encoder, settings)
             encoder = await stack.enter_async_context(opened_in_thread(load, OnnxEncoder.close))
@@ -123,6 +127,7 @@ async def open_resources(
             write_sessions=write_sessions(engine),
             profile=profile,
             user_key_secret=secret,
+            privacy=privacy,
         )
 
 
@@ -147,6 +152,25 @@ def _load_encoder(settings: Settings) -> OnnxEncoder:
         max_wait=settings.encoder_max_wait_seconds,
         force_cpu=settings.force_cpu,
     )
+
+
+def _privacy(settings: Settings) -> Privacy | None:
+    """How vectors leave the service, if not as they are.
+
+    Raises:
+        StartError: that cannot be kept.
+    """
+    if settings.privacy_epsilon is None:
+        return None
+    try:
+        return make_privacy(
+            epsilon=settings.privacy_epsilon,
+            delta=settings.privacy_delta,
+            releases=settings.privacy_releases,
+            period_days=settings.privacy_period_days,
+        )
+    except AccountingError as error:
+        raise StartError(str(error)) from error
 
 
 def _warm_detector(settings: Settings, dim: int, profile: Profile | None) -> None:

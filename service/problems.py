@@ -111,6 +111,19 @@ class InvalidRequest(Problem):
     default_detail = "The request is not valid; nothing was stored. See errors."
 
 
+class PrivacyBudgetSpent(Problem):
+    """More vectors of this user were asked for than may leave the service in this time."""
+
+    status = 429
+    type = "/problems/privacy-budget-spent"
+    title = "Privacy budget spent"
+    default_detail = (
+        "The vectors asked for are more than this user's privacy budget has room for now. Leave include=vectors out, "
+        "ask for fewer snapshots, or try again after Retry-After; vectors that left before cost nothing."
+    )
+    retries = True
+
+
 class BodyTooLarge(Problem):
     """The body is over the limit."""
 

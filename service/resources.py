@@ -11,6 +11,7 @@ from starlette.requests import HTTPConnection
 from service.database.sessions import ReadSession, WriteSession
 from service.detection.detector import Params
 from service.detection.profile import Profile
+from service.dp.privacy import Privacy
 from service.encoder.contract import Encoder
 from service.settings import Settings
 
@@ -30,6 +31,7 @@ class Resources:
         write_sessions: makes transactions that may write.
         profile: calibration for the encoder's space; None without a fitting one.
         user_key_secret: see `service.identity.user_key`.
+        privacy: how vectors leave the service; None where they leave as they are.
         draining: the service was asked to stop; `/readyz` says so while requests are still taken.
     """
 
@@ -42,6 +44,7 @@ class Resources:
     write_sessions: async_sessionmaker[WriteSession]
     profile: Profile | None
     user_key_secret: bytes = field(repr=False)
+    privacy: Privacy | None = None
     draining: bool = False
 
 

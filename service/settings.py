@@ -88,6 +88,28 @@ class Settings(BaseSettings):
         default=DEFAULT_BEHAVIOR_WEIGHTS,
         description="Weights by type as a JSON object; added to the default ones. Types without one are refused.",
     )
+    privacy_epsilon: float | None = Field(
+        default=None,
+        ge=0.01,
+        le=64,
+        allow_inf_nan=False,
+        description="Interest vectors leave the service with noise: all of a user's vectors in a period together are "
+        "(epsilon, delta)-differentially private. Without it, they leave as they are.",
+    )
+    privacy_delta: float = Field(default=1e-6, ge=1e-12, le=1e-2, allow_inf_nan=False, description="See epsilon.")
+    privacy_releases: int = Field(
+        default=10,
+        ge=1,
+        le=100_000,
+        description="How many vectors of a user the budget is for in a period. Each is noisier the more they are.",
+    )
+    privacy_period_days: float = Field(
+        default=30.0,
+        gt=0,
+        le=36_500,
+        allow_inf_nan=False,
+        description="How long a vector that left counts against the budget.",
+    )
     drain_delay_seconds: float = Field(
         default=1.0,
         ge=0,

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, DateTime, Index, LargeBinary, Text, Uuid, text
+from sqlalchemy import BigInteger, Boolean, DateTime, Double, Index, LargeBinary, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -82,6 +82,21 @@ class TombstoneRow(Base):
     domain: Mapped[str] = mapped_column(Text, primary_key=True)
     user_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     deleted_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+
+
+class PrivacyReleaseRow(Base):
+    """A snapshot's vector as it left the service, with noise. Sent again, it is this very vector, and costs nothing."""
+
+    __tablename__ = "privacy_releases"
+
+    domain: Mapped[str] = mapped_column(Text, primary_key=True)
+    user_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    snapshot_id: Mapped[UUID] = mapped_column(Uuid)
+    model_digest: Mapped[str] = mapped_column(Text)
+    released_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+    cost: Mapped[float] = mapped_column(Double)
+    z: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class InstallationRow(Base):

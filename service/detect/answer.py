@@ -32,6 +32,7 @@ class Answers:
         profile_id: that judged.
         received: the request's behaviours.
         rejected: those of them that were refused.
+        exact: whether vectors, and the distances between them, may be told as they are.
     """
 
     request: DetectRequest
@@ -39,6 +40,7 @@ class Answers:
     profile_id: str | None
     received: Sequence[Incoming]
     rejected: Sequence[Rejected]
+    exact: bool = True
 
     def stored(self, decision: Decision, *, accepted: int) -> DetectResponse:
         """The answer to new behaviours whose snapshots were stored.
@@ -95,9 +97,11 @@ class Answers:
         )
 
     def _wants(self, part: Part) -> bool:
-        return part in self.request.options.include
+        return part in self.request.options.include and (self.exact or part != "vectors")
 
     def _response(self, accepted: int, **figures: object) -> DetectResponse:
+        if not self.exact:
+            figures["scores"] = None
         return DetectResponse.model_validate(
             {
                 "user_id": self.request.user_id,

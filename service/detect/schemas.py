@@ -6,6 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidatorFunctionWrapHandler, WrapValidator
 
 from service.problems import ProblemDetails
+from service.releases.schemas import Withheld
 from service.snapshots.schemas import Change, Detector, Interest, Scores, Status, TopicDifference
 from service.wire import (
     DEFAULT_DOMAIN,
@@ -143,8 +144,13 @@ class DetectResponse(BaseModel):
     mutated: bool = Field(description="Whether a change was declared during this request.")
     change: Change = Field(description="The latest change as it was declared; without one, the figures at the end.")
     changes: list[Change] = Field(description="Every change declared during this request, in order.")
-    scores: Scores
+    scores: Scores | None = Field(description="Null where vectors leave with noise: they are made of exact ones.")
     interest: Interest | None = Field(description="With `vectors` in `include`.")
+    withheld: Withheld | None = Field(
+        default=None,
+        exclude_if=lambda withheld: withheld is None,
+        description="Only where vectors leave with noise, and those asked for were left out: why.",
+    )
     topics: Topics | None = Field(description="With `topics` in `include`.")
     contributions: list[Contribution] | None = Field(description="With `contributions` in `include`.")
     accepted: int = Field(description="Behaviours taken in.")

@@ -27,6 +27,7 @@ from service.encoding import encode_texts
 from service.identity import user_key
 from service.problem_handlers import field_error
 from service.problems import InvalidRequest, Problem
+from service.releases import service as releases
 from service.resources import Resources, detector_params
 from service.snapshots import repository as snapshots
 from service.wire import MAX_BEHAVIORS
@@ -123,7 +124,10 @@ async def judge(resources: Resources, request: DetectRequest, behaviors: list[In
     """Decide on encoded behaviours. What comes of them is stored in one transaction, committed before this returns."""
     user = User(request.domain, user_key(resources.user_key_secret, request.domain, request.user_id))
     judging = Judging(resources, request, user, behaviors)
-    return await (judging.write() if request.options.persist else judging.read())
+    answer = await (judging.write() if request.options.persist else judging.read())
+    if resources.privacy is None or "vectors" not in request.options.include:
+        return answer
+    return await releases.with_vectors(resources, resources.privacy, answer, user.key, request.options.encoding_format)
 
 
 class Judging:
@@ -267,6 +271,7 @@ class Judging:
             profile_id=self._profile_id,
             received=self.behaviors,
             rejected=rejected,
+            exact=self.resources.privacy is None,
         )
 
     @property

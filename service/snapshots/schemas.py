@@ -72,6 +72,12 @@ class Interest(BaseModel):
     z_previous: WireVector | None = Field(description="z at the last snapshot. Null for a user's first.")
     delta_z: WireVector = Field(description="z - z_previous. Zeros for a user's first snapshot.")
     direction: WireVector = Field(description="delta_z at unit length: where the interest went. Zeros if nowhere.")
+    noise: float | None = Field(
+        default=None,
+        exclude_if=lambda noise: noise is None,
+        description="Where vectors leave with noise, its standard deviation on each component of z. z_previous is then "
+        "the noisy vector that left before this one, if any, and delta_z and direction are made of the two.",
+    )
 
 
 class Snapshot(BaseModel):
@@ -88,7 +94,7 @@ class Snapshot(BaseModel):
     status: Status
     mutated: bool = Field(description="Whether a change was declared.")
     change: Change
-    scores: Scores
+    scores: Scores | None = Field(description="Null where vectors leave with noise: they are made of exact ones.")
     topics: list[TopicShare] = Field(description="The leading topics of the interest.")
     interest: Interest | None = Field(description="Only with `include=vectors`.")
     model_digest: str

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response, status
 
 from service.dependencies import ReadSessionDependency, WriteSessionDependency
-from service.problems import DatabaseUnavailable, Saturated, UnknownUser, responses
+from service.problems import DatabaseUnavailable, PrivacyBudgetSpent, Saturated, UnknownUser, responses
 from service.resources import ResourcesDependency
 from service.snapshots.schemas import Snapshot, SnapshotPage
 from service.users import service
@@ -34,7 +34,12 @@ def refuse_subresource(request: Request) -> None:
 UserIdPath = Annotated[str, Path(min_length=1, max_length=256, description="The user's id in your system.")]
 
 
-@router.get("/{user_id:path}/interest", operation_id="get_interest", summary="The latest snapshot")
+@router.get(
+    "/{user_id:path}/interest",
+    operation_id="get_interest",
+    summary="The latest snapshot",
+    responses=responses(PrivacyBudgetSpent),
+)
 async def get_interest(
     user_id: UserIdPath,
     query: Annotated[InterestQuery, Query()],
@@ -52,7 +57,8 @@ NEXT_PAGE = {"user_id": "$request.path.user_id", "cursor": "$response.body#/next
     "/{user_id:path}/history",
     operation_id="get_history",
     summary="Snapshots, newest first",
-    responses={200: {"links": {"next": {"operationId": "get_history", "parameters": NEXT_PAGE}}}},
+    responses=responses(PrivacyBudgetSpent)
+    | {200: {"links": {"next": {"operationId": "get_history", "parameters": NEXT_PAGE}}}},
 )
 async def get_history(
     user_id: UserIdPath,

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from service.database.sessions import ReadSession, WriteSession
 from service.identity import user_key
 from service.problems import FieldError, InvalidRequest, UnknownUser
+from service.releases import service as releases
 from service.resources import Resources
 from service.snapshots import repository as snapshots
-from service.snapshots.convert import snapshot_of
 from service.snapshots.schemas import Snapshot, SnapshotPage
 from service.users import repository
 from service.users.schemas import CURSOR_PATTERN, CURSOR_PREFIX, HistoryQuery, InterestQuery
@@ -19,12 +19,14 @@ async def interest(resources: Resources, session: ReadSession, user_id: str, que
 
     Raises:
         UnknownUser: there is none.
+        PrivacyBudgetSpent: vectors leave with noise, and no more of this user's may leave now.
     """
     key = user_key(resources.user_key_secret, query.domain, user_id)
     row = await snapshots.latest(session, query.domain, key)
     if row is None:
         raise UnknownUser
-    return snapshot_of(row, query.vectors)
+    (told,) = await releases.snapshots_of(resources, session, [row], query.vectors)
+    return told
 
 
 async def history(resources: Resources, session: ReadSession, user_id: str, query: HistoryQuery) -> SnapshotPage:
@@ -33,6 +35,7 @@ async def history(resources: Resources, session: ReadSession, user_id: str, quer
     Raises:
         UnknownUser: the user has no snapshot at all.
         InvalidRequest: a cursor that this service did not make.
+        PrivacyBudgetSpent: vectors leave with noise, and not all of this page's may leave now.
     """
     key = user_key(resources.user_key_secret, query.domain, user_id)
     rows = await snapshots.page(
@@ -49,7 +52,7 @@ async def history(resources: Resources, session: ReadSession, user_id: str, quer
         raise UnknownUser
     shown = rows[: query.limit]
     return SnapshotPage(
-        items=[snapshot_of(row, query.vectors) for row in shown],
+        items=await releases.snapshots_of(resources, session, shown, query.vectors),
         next_cursor=make_cursor(shown[-1].sequence) if len(rows) > query.limit else None,
     )
 

@@ -38,6 +38,8 @@ from .snapshot_taken_for import SnapshotTakenFor
 from .topic_difference import TopicDifference
 from .topic_share import TopicShare
 from .topics import Topics
+from .withheld import Withheld
+from .withheld_reason import WithheldReason
 
 __all__ = (
     "BatchItem",
@@ -78,4 +80,6 @@ __all__ = (
     "TopicDifference",
     "Topics",
     "TopicShare",
+    "Withheld",
+    "WithheldReason",
 )

@@ -8,6 +8,7 @@ from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
 from ..models.detect_response_status import DetectResponseStatus, check_detect_response_status
+from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
     from ..models.change import Change
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from ..models.rejected import Rejected
     from ..models.scores import Scores
     from ..models.topics import Topics
+    from ..models.withheld import Withheld
 
 
 T = TypeVar("T", bound="DetectResponse")
@@ -39,7 +41,7 @@ class DetectResponse:
         mutated (bool): Whether a change was declared during this request.
         profile (None | ProfileRef):
         rejected (list[Rejected]): Behaviours not taken in.
-        scores (Scores): How far the interest moved since the last snapshot.
+        scores (None | Scores): Null where vectors leave with noise: they are made of exact ones.
         sequence (int): Of the user's latest snapshot; 0 if none.
         snapshot_id (None | UUID): The snapshot that this request stored; where nothing new was in it, the latest. Null
             if none.
@@ -48,6 +50,7 @@ class DetectResponse:
         topics (None | Topics): With `topics` in `include`.
         truncated (list[str]): Event ids of behaviours whose text was longer than the model reads.
         user_id (str):
+        withheld (None | Unset | Withheld): Only where vectors leave with noise, and those asked for were left out: why.
     """
 
     accepted: int
@@ -61,19 +64,22 @@ class DetectResponse:
     mutated: bool
     profile: None | ProfileRef
     rejected: list[Rejected]
-    scores: Scores
+    scores: None | Scores
     sequence: int
     snapshot_id: None | UUID
     status: DetectResponseStatus
     topics: None | Topics
     truncated: list[str]
     user_id: str
+    withheld: None | Unset | Withheld = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         from ..models.interest import Interest  # noqa: PLC0415
         from ..models.profile_ref import ProfileRef  # noqa: PLC0415
+        from ..models.scores import Scores  # noqa: PLC0415
         from ..models.topics import Topics  # noqa: PLC0415
+        from ..models.withheld import Withheld  # noqa: PLC0415
 
         accepted = self.accepted
 
@@ -119,7 +125,11 @@ class DetectResponse:
             rejected_item = rejected_item_data.to_dict()
             rejected.append(rejected_item)
 
-        scores = self.scores.to_dict()
+        scores: dict[str, Any] | None
+        if isinstance(self.scores, Scores):
+            scores = self.scores.to_dict()
+        else:
+            scores = self.scores
 
         sequence = self.sequence
 
@@ -140,6 +150,14 @@ class DetectResponse:
         truncated = self.truncated
 
         user_id = self.user_id
+
+        withheld: dict[str, Any] | None | Unset
+        if isinstance(self.withheld, Unset):
+            withheld = UNSET
+        elif isinstance(self.withheld, Withheld):
+            withheld = self.withheld.to_dict()
+        else:
+            withheld = self.withheld
 
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
@@ -165,6 +183,8 @@ class DetectResponse:
                 "user_id": user_id,
             }
         )
+        if withheld is not UNSET:
+            field_dict["withheld"] = withheld
 
         return field_dict
 
@@ -178,6 +198,7 @@ class DetectResponse:
         from ..models.rejected import Rejected  # noqa: PLC0415
         from ..models.scores import Scores  # noqa: PLC0415
         from ..models.topics import Topics  # noqa: PLC0415
+        from ..models.withheld import Withheld  # noqa: PLC0415
 
         d = dict(src_dict)
         accepted = d.pop("accepted")
@@ -256,7 +277,20 @@ class DetectResponse:
 
             rejected.append(rejected_item)
 
-        scores = Scores.from_dict(d.pop("scores"))
+        def _parse_scores(data: object) -> None | Scores:
+            if data is None:
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                scores_type_0 = Scores.from_dict(data)
+
+                return scores_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(None | Scores, data)
+
+        scores = _parse_scores(d.pop("scores"))
 
         sequence = d.pop("sequence")
 
@@ -296,6 +330,23 @@ class DetectResponse:
 
         user_id = d.pop("user_id")
 
+        def _parse_withheld(data: object) -> None | Unset | Withheld:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                withheld_type_0 = Withheld.from_dict(data)
+
+                return withheld_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(None | Unset | Withheld, data)
+
+        withheld = _parse_withheld(d.pop("withheld", UNSET))
+
         detect_response = cls(
             accepted=accepted,
             change=change,
@@ -315,6 +366,7 @@ class DetectResponse:
             topics=topics,
             truncated=truncated,
             user_id=user_id,
+            withheld=withheld,
         )
 
         detect_response.additional_properties = d

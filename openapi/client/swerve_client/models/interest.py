@@ -6,6 +6,8 @@ from typing import Any, TypeVar, cast
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
+from ..types import UNSET, Unset
+
 T = TypeVar("T", bound="Interest")
 
 
@@ -19,6 +21,9 @@ class Interest:
         direction (list[float] | str): delta_z at unit length: where the interest went. Zeros if nowhere.
         z (list[float] | str): Weighted mean of the unit vectors of the present interest's behaviours.
         z_previous (list[float] | None | str): z at the last snapshot. Null for a user's first.
+        noise (float | None | Unset): Where vectors leave with noise, its standard deviation on each component of z.
+            z_previous is then the noisy vector that left before this one, if any, and delta_z and direction are made of the
+            two.
     """
 
     delta_z: list[float] | str
@@ -26,6 +31,7 @@ class Interest:
     direction: list[float] | str
     z: list[float] | str
     z_previous: list[float] | None | str
+    noise: float | None | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -59,6 +65,12 @@ class Interest:
         else:
             z_previous = self.z_previous
 
+        noise: float | None | Unset
+        if isinstance(self.noise, Unset):
+            noise = UNSET
+        else:
+            noise = self.noise
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -70,6 +82,8 @@ class Interest:
                 "z_previous": z_previous,
             }
         )
+        if noise is not UNSET:
+            field_dict["noise"] = noise
 
         return field_dict
 
@@ -133,12 +147,22 @@ class Interest:
 
         z_previous = _parse_z_previous(d.pop("z_previous"))
 
+        def _parse_noise(data: object) -> float | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(float | None | Unset, data)
+
+        noise = _parse_noise(d.pop("noise", UNSET))
+
         interest = cls(
             delta_z=delta_z,
             dim=dim,
             direction=direction,
             z=z,
             z_previous=z_previous,
+            noise=noise,
         )
 
         interest.additional_properties = d

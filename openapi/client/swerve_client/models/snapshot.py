@@ -33,7 +33,7 @@ class Snapshot:
         model_digest (str):
         mutated (bool): Whether a change was declared.
         profile_id (None | str):
-        scores (Scores): How far the interest moved since the last snapshot.
+        scores (None | Scores): Null where vectors leave with noise: they are made of exact ones.
         sequence (int): Counts the user's snapshots, from 1.
         snapshot_id (UUID):
         status (SnapshotStatus):
@@ -49,7 +49,7 @@ class Snapshot:
     model_digest: str
     mutated: bool
     profile_id: None | str
-    scores: Scores
+    scores: None | Scores
     sequence: int
     snapshot_id: UUID
     status: SnapshotStatus
@@ -60,6 +60,7 @@ class Snapshot:
 
     def to_dict(self) -> dict[str, Any]:
         from ..models.interest import Interest  # noqa: PLC0415
+        from ..models.scores import Scores  # noqa: PLC0415
 
         as_of = self.as_of.isoformat()
 
@@ -80,7 +81,11 @@ class Snapshot:
         profile_id: None | str
         profile_id = self.profile_id
 
-        scores = self.scores.to_dict()
+        scores: dict[str, Any] | None
+        if isinstance(self.scores, Scores):
+            scores = self.scores.to_dict()
+        else:
+            scores = self.scores
 
         sequence = self.sequence
 
@@ -160,7 +165,20 @@ class Snapshot:
 
         profile_id = _parse_profile_id(d.pop("profile_id"))
 
-        scores = Scores.from_dict(d.pop("scores"))
+        def _parse_scores(data: object) -> None | Scores:
+            if data is None:
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                scores_type_0 = Scores.from_dict(data)
+
+                return scores_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(None | Scores, data)
+
+        scores = _parse_scores(d.pop("scores"))
 
         sequence = d.pop("sequence")
 

@@ -1,0 +1,1 @@
+"""What noise on interest vectors costs those who use them."""
