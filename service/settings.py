@@ -84,6 +84,14 @@ class Settings(BaseSettings):
     rate_threshold: PositiveFloat = Field(default=0.1, description="Magnitude per day above which `rate` fires.")
     window_threshold: PositiveFloat = Field(default=0.6, description="Distance above which `window` fires.")
     window: PositiveInt = Field(default=10, description="Behaviours in the newest window.")
+    reorder_window_seconds: float = Field(
+        default=60.0,
+        ge=0,
+        le=86_400,
+        allow_inf_nan=False,
+        description="Behaviours that come at most so much later than newer ones are put in order; later ones count as "
+        "of the newest. 0 puts none in order. The same for every replica.",
+    )
     behavior_weights: dict[str, Annotated[FiniteFloat, Field(ge=0)]] = Field(
         default=DEFAULT_BEHAVIOR_WEIGHTS,
         description="Weights by type as a JSON object; added to the default ones. Types without one are refused.",

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import orjson
@@ -21,7 +21,7 @@ from service.detect.decide import Decision, Stored, Taken, decide, restore
 from service.detect.incoming import Incoming, check
 from service.detect.repository import Known, NewSnapshot, Update, User, Version
 from service.detect.schemas import BatchItem, DetectRequest, DetectResponse, Rejected
-from service.detection import codec
+from service.detection import codec, pending_codec
 from service.detection.detector import Rule
 from service.encoding import encode_texts
 from service.identity import user_key
@@ -225,18 +225,22 @@ class Judging:
         return list(new.values()), rejected
 
     async def _decide(self, known: Known, new: list[Incoming]) -> Decision:
-        if len(new) <= INLINE_BEHAVIORS:
-            return self._decide_now(known, new)
-        return await asyncio.to_thread(self._decide_now, known, new)
-
-    def _decide_now(self, known: Known, new: list[Incoming]) -> Decision:
         with timing.phase("detect"):
-            return decide(self.params, self._restore(known), new, self.rule)
+            stored = self._restore(known)
+        if len(stored.window.pending) + len(new) <= INLINE_BEHAVIORS:
+            return self._decide_now(stored, new)
+        return await asyncio.to_thread(self._decide_now, stored, new)
+
+    def _decide_now(self, stored: Stored, new: list[Incoming]) -> Decision:
+        length = timedelta(seconds=self.resources.settings.reorder_window_seconds)
+        with timing.phase("detect"):
+            return decide(self.params, stored, new, self.rule, length=length)
 
     def _restore(self, known: Known) -> Stored:
         profile = self.resources.profile
         return restore(
             known.state,
+            known.pending,
             self.params,
             same_space=known.space == self.resources.encoder.info.space,
             same_profile=known.profile_id == (profile.id if profile else None),
@@ -249,7 +253,8 @@ class Judging:
     ) -> bool:
         update = Update(
             was=version,
-            state=codec.encode(decision.stored.state),
+            state=codec.encode(decision.stored.window.base),
+            pending=pending_codec.encode(decision.stored.window.pending),
             space=self.resources.encoder.info.space,
             profile_id=self._profile_id,
             sequence=decision.stored.sequence,

@@ -153,8 +153,8 @@ def update_of(known: Known, event_id: str) -> Update:
         topics="[]", z=b"", z_previous=None, model_digest="", profile_id=None,
     )  # fmt: skip
     return Update(
-        was=known.version, state=b"state", space="", profile_id=None, sequence=snapshot.sequence, recent_events="[]",
-        events=[(event_id, START)], snapshots=[snapshot],
+        was=known.version, state=b"state", pending=b"", space="", profile_id=None,
+        sequence=snapshot.sequence, recent_events="[]", events=[(event_id, START)], snapshots=[snapshot],
     )  # fmt: skip
 
 
