@@ -12,6 +12,7 @@ from service.database.sessions import ReadSession, WriteSession
 from service.detection.detector import Params
 from service.detection.profile import Profile
 from service.encoder.contract import Encoder
+from service.idempotency.record import InProgress
 from service.settings import Settings
 
 
@@ -30,6 +31,7 @@ class Resources:
         write_sessions: makes transactions that may write.
         profile: calibration for the encoder's space; None without a fitting one.
         user_key_secret: see `service.identity.user_key`.
+        in_progress: requests under an `Idempotency-Key` that this replica is carrying out.
         draining: the service was asked to stop; `/readyz` says so while requests are still taken.
     """
 
@@ -42,6 +44,7 @@ class Resources:
     write_sessions: async_sessionmaker[WriteSession]
     profile: Profile | None
     user_key_secret: bytes = field(repr=False)
+    in_progress: InProgress = field(default_factory=InProgress)
     draining: bool = False
 
 

@@ -96,6 +96,9 @@ class Settings(BaseSettings):
         default=DEFAULT_BEHAVIOR_WEIGHTS,
         description="Weights by type as a JSON object; added to the default ones. Types without one are refused.",
     )
+    idempotency_hours: PositiveFloat = Field(
+        default=24.0, description="How long the answer to a request with an Idempotency-Key is kept to be given again."
+    )
     drain_delay_seconds: float = Field(
         default=1.0,
         ge=0,

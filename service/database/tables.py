@@ -78,6 +78,20 @@ class SeenEventRow(Base):
     occurred_at: Mapped[datetime] = mapped_column(TIMESTAMP)
 
 
+class IdempotencyRecordRow(Base):
+    """The answer to a request that was carried out under an `Idempotency-Key`. The user's id is not in it."""
+
+    __tablename__ = "idempotency_records"
+    __table_args__ = (Index("ix_idempotency_records_expires_at", "expires_at"),)
+
+    domain: Mapped[str] = mapped_column(Text, primary_key=True)
+    user_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    key_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
+    response: Mapped[bytes] = mapped_column(LargeBinary)
+    expires_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+
+
 class TombstoneRow(Base):
     """A user was erased at this time: behaviours from before it must not bring the user back."""
 

@@ -161,7 +161,9 @@ def fold(params: Params, window: Window, new: Sequence[Entry], length: timedelta
     result: Result | None = None
     for n, entry in enumerate(entries):
         state, result = detector.step(params, state, _observed(entry), entry.rule)
-        entries[n] = replace(entry, alarm=_alarm(entry.rule, result))
+        alarm = _alarm(entry.rule, result)
+        if alarm != entry.alarm:
+            entries[n] = replace(entry, alarm=alarm)
         if result.change:
             alarms.append((n, state, result))
         if entry.snapshot:

@@ -6,9 +6,9 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from service.database.sessions import WriteSession
-from service.database.tables import SeenEventRow, SnapshotRow, TombstoneRow, UserStateRow
+from service.database.tables import IdempotencyRecordRow, SeenEventRow, SnapshotRow, TombstoneRow, UserStateRow
 
-TABLES = (SnapshotRow, SeenEventRow, UserStateRow)
+TABLES = (SnapshotRow, SeenEventRow, IdempotencyRecordRow, UserStateRow)
 """Every table that holds something of a user, the locked one last."""
 
 

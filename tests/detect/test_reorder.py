@@ -164,15 +164,15 @@ def test_open_behaviours_survive_a_kill_and_another_profile(
 
 @pytest.mark.parametrize("ids", [True, False])
 def test_replay_of_a_log_with_ties_decides_as_the_service_does(
-    ids: bool, api: httpx.Client, change: list[str], user: str, model_dir: Path, tmp_path: Path
+    ids: bool, api: httpx.Client, change: list[str], model_dir: Path, tmp_path: Path
 ) -> None:
-    request = body(change, user)
+    request = body(change, f"{uuid4()}")
     generator = np.random.default_rng(2)
     for n, behavior in enumerate(request["behaviors"]):
         behavior["event_id"] = f"{generator.integers(10**9):09}" if ids else None
         behavior |= {"type": "view", "occurred_at": (START + timedelta(hours=n // 4)).isoformat()}
     log, out = tmp_path / "log.csv", tmp_path / "decisions.csv"
-    pl.DataFrame([behavior | {"user_id": user} for behavior in request["behaviors"]]).write_csv(log)
+    pl.DataFrame([behavior | {"user_id": "u"} for behavior in request["behaviors"]]).write_csv(log)
     command = [sys.executable, "-m", "service", "replay", str(log), "--out", str(out), "--model", str(model_dir)]
     subprocess.run(command, check=True, capture_output=True)
     replayed = pl.read_csv(out, schema_overrides={"event_id": pl.String})
