@@ -5,6 +5,7 @@ import re
 from typing import Annotated
 
 from fastapi import Depends, Header, Request
+from pydantic.json_schema import SkipJsonSchema
 
 from service.problems import FieldError, InvalidRequest
 
@@ -12,8 +13,9 @@ HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 MAX_CHARACTERS = 255
 
-_BARE = re.compile(r"[\x21\x23-\x7e][\x21-\x7e]*")
-_QUOTED = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
+PATTERN = rf'^(?:[!#-~][!-~]{{0,{MAX_CHARACTERS - 1}}}|"(?:[ !#-\[\]-~]|\\["\\]){{1,{MAX_CHARACTERS}}}")$'
+"""A string of RFC 8941, in quotes, or the same without them."""
+
 _ESCAPED = re.compile(r'\\(["\\])')
 
 
@@ -21,7 +23,7 @@ def parse_key(values: list[str]) -> str | None:
     """The key that a request names; None where it names none.
 
     Args:
-        values: of the header's lines. A key may be a string of RFC 8941, in quotes, or the same without them.
+        values: of the header's lines.
 
     Raises:
         InvalidRequest: more than one key, or one that is empty, too long or not of printable ASCII.
@@ -29,22 +31,21 @@ def parse_key(values: list[str]) -> str | None:
     if not values:
         return None
     value = values[0].strip(" \t")
-    quoted = _QUOTED.fullmatch(value)
-    key = _ESCAPED.sub(r"\1", quoted[1]) if quoted else value
-    if len(values) > 1 or not 1 <= len(key) <= MAX_CHARACTERS or not (quoted or _BARE.fullmatch(value)):
+    if len(values) > 1 or not re.fullmatch(PATTERN, value):
         remedy = f"send one key of 1 to {MAX_CHARACTERS} printable ASCII characters, such as a UUID, in quotes or bare"
         raise InvalidRequest(errors=[FieldError(field=HEADER, message="is not one key", remedy=remedy)])
-    return key
+    return _ESCAPED.sub(r"\1", value[1:-1]) if value.startswith('"') else value
 
 
 def given_key(
     request: Request,
     _: Annotated[
-        str | None,
+        str | SkipJsonSchema[None],
         Header(
             alias=HEADER,
             description="Names this request, 1 to 255 characters, such as a UUID. Sent again with the same key and "
             "body, it is carried out once: the first answer is sent again.",
+            json_schema_extra={"pattern": PATTERN},
         ),
     ] = None,
 ) -> str | None:
