@@ -96,8 +96,12 @@ class Settings(BaseSettings):
         default=DEFAULT_BEHAVIOR_WEIGHTS,
         description="Weights by type as a JSON object; added to the default ones. Types without one are refused.",
     )
-    idempotency_hours: PositiveFloat = Field(
-        default=24.0, description="How long the answer to a request with an Idempotency-Key is kept to be given again."
+    idempotency_hours: float = Field(
+        default=24.0,
+        gt=0,
+        le=8_760,
+        allow_inf_nan=False,
+        description="How long the answer to a request with an Idempotency-Key is kept to be given again.",
     )
     drain_delay_seconds: float = Field(
         default=1.0,
