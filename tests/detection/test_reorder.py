@@ -83,7 +83,7 @@ def shuffled(stream: list[Entry], seed: int, reach: int, cuts: set[int]) -> list
 
 @given(
     seed=st.integers(0, 2**32 - 1),
-    cuts=st.sets(st.integers(1, 59), max_size=59),
+    cuts=st.sets(st.integers(1, 59), min_size=20, max_size=59),
     spacing=st.sampled_from([(0.1, 60), (0.5, 60), (3.0, 15)]),
 )
 @quick
@@ -151,6 +151,7 @@ def test_what_comes_later_than_the_window_counts_as_of_the_newest(params: Params
         stream[1].event_id: stream[1].occurred_at,
     }
     assert [entry.event_id for entry in in_time.entries] == [stream[n].event_id for n in (3, 2, 1)]
+    assert in_time.settled == 0  # exactly a window older than the newest: still open
     assert in_time.window.newest_at == stream[1].occurred_at
 
 
