@@ -124,6 +124,30 @@ class PrivacyBudgetSpent(Problem):
     retries = True
 
 
+class IdempotencyKeyInProgress(Problem):
+    """A request with this Idempotency-Key is being carried out right now."""
+
+    status = 409
+    type = "/problems/idempotency-key-in-progress"
+    title = "Idempotency-Key in progress"
+    default_detail = (
+        "The first request with this Idempotency-Key has not been answered yet. Send the same request again after "
+        "Retry-After: it gets the first one's answer."
+    )
+    retries = True
+
+
+class IdempotencyKeyReused(Problem):
+    """This Idempotency-Key came with another body before."""
+
+    status = 422
+    type = "/problems/idempotency-key-reused"
+    title = "Idempotency-Key reused"
+    default_detail = (
+        "This Idempotency-Key was used with another body; nothing was stored now. Give each request a key of its own."
+    )
+
+
 class BodyTooLarge(Problem):
     """The body is over the limit."""
 

@@ -13,6 +13,7 @@ from service.detection.detector import Params
 from service.detection.profile import Profile
 from service.dp.privacy import Privacy
 from service.encoder.contract import Encoder
+from service.idempotency.record import InProgress
 from service.settings import Settings
 
 
@@ -32,6 +33,7 @@ class Resources:
         profile: calibration for the encoder's space; None without a fitting one.
         user_key_secret: see `service.identity.user_key`.
         privacy: how vectors leave the service; None where they leave as they are.
+        in_progress: requests under an `Idempotency-Key` that this replica is carrying out.
         draining: the service was asked to stop; `/readyz` says so while requests are still taken.
     """
 
@@ -45,6 +47,7 @@ class Resources:
     profile: Profile | None
     user_key_secret: bytes = field(repr=False)
     privacy: Privacy | None = None
+    in_progress: InProgress = field(default_factory=InProgress)
     draining: bool = False
 
 

@@ -84,6 +84,14 @@ class Settings(BaseSettings):
     rate_threshold: PositiveFloat = Field(default=0.1, description="Magnitude per day above which `rate` fires.")
     window_threshold: PositiveFloat = Field(default=0.6, description="Distance above which `window` fires.")
     window: PositiveInt = Field(default=10, description="Behaviours in the newest window.")
+    reorder_window_seconds: float = Field(
+        default=60.0,
+        ge=0,
+        le=86_400,
+        allow_inf_nan=False,
+        description="Behaviours that come at most so much later than newer ones are put in order; later ones count as "
+        "of the newest. 0 puts none in order. The same for every replica.",
+    )
     behavior_weights: dict[str, Annotated[FiniteFloat, Field(ge=0)]] = Field(
         default=DEFAULT_BEHAVIOR_WEIGHTS,
         description="Weights by type as a JSON object; added to the default ones. Types without one are refused.",
@@ -109,6 +117,13 @@ class Settings(BaseSettings):
         le=36_500,
         allow_inf_nan=False,
         description="How long a vector that left counts against the budget.",
+    )
+    idempotency_hours: float = Field(
+        default=24.0,
+        gt=0,
+        le=8_760,
+        allow_inf_nan=False,
+        description="How long the answer to a request with an Idempotency-Key is kept to be given again.",
     )
     drain_delay_seconds: float = Field(
         default=1.0,

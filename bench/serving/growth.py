@@ -143,9 +143,9 @@ def _key(user: str) -> bytes:
 
 
 FILL_STATES = """
-INSERT INTO user_states (domain, user_key, state, space, profile_id, sequence, recent_events)
+INSERT INTO user_states (domain, user_key, state, space, profile_id, sequence, recent_events, pending)
 SELECT $1, user_key, CASE WHEN whole THEN $2::bytea ELSE substr($2::bytea, 1, $3) END, $4, $5, snapshots,
-       CASE WHEN whole THEN $6::jsonb ELSE '[]' END
+       CASE WHEN whole THEN $6::jsonb ELSE '[]' END, CASE WHEN whole THEN $7::bytea END
 FROM filled ORDER BY user_key
 """
 FILL_SNAPSHOTS = """
@@ -196,7 +196,7 @@ async def _fill(database: str, template: Template, rows: list[Row]) -> dict[str,
             "CREATE TEMPORARY TABLE filled (user_key bytea, whole boolean, snapshots bigint, events bigint)"
         )
         await connection.copy_records_to_table("filled", records=sorted(rows))
-        states = [state[name] for name in ("state", "space", "profile_id", "recent_events")]
+        states = [state[name] for name in ("state", "space", "profile_id", "recent_events", "pending")]
         await connection.execute(FILL_STATES, DEFAULT_DOMAIN, states[0], BULK_STATE_BYTES, *states[1:])
         names = ("as_of", "behaviors", "status", "change", "scores", "topics", "z", "model_digest", "profile_id")
         values = [snapshot[name] for name in names]

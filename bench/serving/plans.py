@@ -111,6 +111,7 @@ def _update(now: datetime) -> Update:
     return Update(
         was=Version(-1, now),
         state=b"",
+        pending=b"",
         space="",
         profile_id=None,
         sequence=1,

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ from numpy.typing import NDArray
 
 from service.calibration.encode import encode
 from service.commands.common import loaded, progress_bar, require_folder
+from service.detect.incoming import derive_event_id
+from service.detect.schemas import Behavior
 from service.detection.detector import Observation, Params, Result, Rule, fold
 from service.detection.profile import Profile
 from service.detection.topics import Assignment, Vectors
@@ -111,7 +115,7 @@ def _known(encoder: Encoder, profile: Profile | None, some: Sequence[History]) -
 
 
 def decisions(params: Params, history: History, texts: Known, weights: NDArray[np.float32], rule: Rule) -> pl.DataFrame:
-    """One row for each behaviour of a user's history, as if it had come in one request.
+    """One row for each behaviour of a user's history, in the log's order, as if it had come in one request.
 
     Args:
         params: of the detectors.
@@ -120,14 +124,44 @@ def decisions(params: Params, history: History, texts: Known, weights: NDArray[n
         weights: (n,), of the behaviours.
         rule: which detector decides.
     """
-    _, results = fold(params, params.empty(), _observations(history, texts, weights), rule)
+    order = _order(history)
+    _, folded = fold(params, params.empty(), _observations(history, order, texts, weights), rule)
+    results = [result for _, result in sorted(zip(order, folded, strict=True), key=lambda pair: pair[0])]
     return pl.DataFrame(_columns(history, results), schema=SCHEMA)
 
 
-def _observations(history: History, texts: Known, weights: NDArray[np.float32]) -> Iterator[Observation]:
-    for text, weight, time in zip(history.texts, weights.tolist(), history.times.tolist(), strict=True):
-        row = texts.rows[text]
-        yield Observation(texts.vectors[row], weight, time, texts.assigned.at(row) if texts.assigned else None)
+def _order(history: History) -> list[int]:
+    """The order in which the service takes the rows: by time, those of one time by their event ids.
+
+    A row without one gets the id that the service derives for a behaviour of that content.
+    """
+    order = list(range(len(history.texts)))
+    times = history.times.tolist()
+    tied = {time for time, next_time in pairwise(times) if time == next_time}
+    ids = {n: history.event_ids[n] or _derived_id(history, n) for n in order if times[n] in tied}
+    return sorted(order, key=lambda n: (times[n], ids.get(n, "")))
+
+
+def _derived_id(history: History, row: int) -> str:
+    return derive_event_id(
+        Behavior.model_construct(
+            type=history.types[row],
+            text=history.texts[row],
+            item_id=history.item_ids[row],
+            category=history.categories[row],
+            occurred_at=datetime.fromisoformat(history.occurred_at[row]).astimezone(UTC),
+            weight=history.weights[row],
+        )
+    )
+
+
+def _observations(
+    history: History, order: Sequence[int], texts: Known, weights: NDArray[np.float32]
+) -> Iterator[Observation]:
+    for n in order:
+        row = texts.rows[history.texts[n]]
+        assigned = texts.assigned.at(row) if texts.assigned else None
+        yield Observation(texts.vectors[row], float(weights[n]), float(history.times[n]), assigned)
 
 
 def _columns(history: History, results: Sequence[Result]) -> dict[str, Any]:

@@ -14,13 +14,17 @@ TIMESTAMP = DateTime(timezone=True)
 
 
 class UserStateRow(Base):
-    """One user's detector state in one domain. Its row lock is what serialises the user's requests."""
+    """One user's detector state in one domain. Its row lock is what serialises the user's requests.
+
+    `state` is the state before the behaviours whose order is still open; `pending` is these.
+    """
 
     __tablename__ = "user_states"
 
     domain: Mapped[str] = mapped_column(Text, primary_key=True)
     user_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     state: Mapped[bytes | None] = mapped_column(LargeBinary)
+    pending: Mapped[bytes | None] = mapped_column(LargeBinary)
     space: Mapped[str | None] = mapped_column(Text)
     profile_id: Mapped[str | None] = mapped_column(Text)
     sequence: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
@@ -72,6 +76,20 @@ class SeenEventRow(Base):
     user_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     event_id: Mapped[str] = mapped_column(Text, primary_key=True)
     occurred_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+
+
+class IdempotencyRecordRow(Base):
+    """The answer to a request that was carried out under an `Idempotency-Key`. The user's id is not in it."""
+
+    __tablename__ = "idempotency_records"
+    __table_args__ = (Index("ix_idempotency_records_expires_at", "expires_at"),)
+
+    domain: Mapped[str] = mapped_column(Text, primary_key=True)
+    user_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    key_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    fingerprint: Mapped[bytes] = mapped_column(LargeBinary)
+    response: Mapped[bytes] = mapped_column(LargeBinary)
+    expires_at: Mapped[datetime] = mapped_column(TIMESTAMP)
 
 
 class TombstoneRow(Base):

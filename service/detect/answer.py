@@ -72,6 +72,7 @@ class Answers:
             sequence=told.sequence if told else 0,
             status=told.status if told else ("warming_up" if self.profile_id else "uncalibrated"),
             mutated=False,
+            late=[],
             change=told.change if told else Change.unknown(self.request.options.detector),
             changes=[],
             scores=told.scores if told else Scores(magnitude=0, cosine_distance=0, rate_per_day=0, window=0),
@@ -86,6 +87,7 @@ class Answers:
         return self._response(
             accepted,
             **stored,
+            late=list(decision.late),
             status=result.status,
             mutated=closing.mutated,
             change=closing.change,

@@ -3,14 +3,15 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import numpy as np
 
 from service.detect.incoming import Incoming
-from service.detection import codec, detector
+from service.detection import codec, interest, pending_codec, reorder
 from service.detection.detector import Params, Result, Rule
+from service.detection.reorder import Entry, Window
 from service.detection.state import State, StateError
 from service.snapshots.convert import change_of, scores_of, topics_of
 from service.snapshots.schemas import Change, Scores, TopicShare
@@ -25,12 +26,13 @@ class Stored:
     """A user's state with what the service keeps beside it.
 
     Attributes:
-        state: the detectors'.
-        recent: id and time of the user's newest behaviours, oldest first: those a change may have begun with.
+        window: the detectors' state, its newest behaviours still open.
+        recent: id and time of the newest behaviours before the open ones, oldest first: those a change may have begun
+            with.
         sequence: of the latest snapshot.
     """
 
-    state: State
+    window: Window
     recent: tuple[Event, ...]
     sequence: int
 
@@ -59,70 +61,106 @@ class Decision:
         taken: a snapshot for each change declared, then the request's own.
         explained: the result that the latest change was declared at, if any was.
         events: id of each behaviour by its position, for those that an explanation may name.
+        late: ids of the new behaviours that came too late to be put in order.
     """
 
     stored: Stored
     taken: list[Taken]
     explained: Result | None
     events: dict[int, str]
+    late: tuple[str, ...]
 
 
 def restore(
-    data: bytes | None, params: Params, *, same_space: bool, same_profile: bool, recent: Sequence[Event], sequence: int
+    data: bytes | None,
+    pending: bytes | None,
+    params: Params,
+    *,
+    same_space: bool,
+    same_profile: bool,
+    recent: Sequence[Event],
+    sequence: int,
 ) -> Stored:
     """The stored state, as far as it still means something under the present model and profile.
 
     Vectors of another model are another space: the user starts anew. Topics of another profile are other topics: z
-    stays, the regime starts anew.
+    stays, the regime starts anew, and the order of what came before is closed.
+
+    Args:
+        data: the state before the open behaviours, by `codec`.
+        pending: the open behaviours, by `pending_codec`.
+        params: of the detectors.
+        same_space: whether the vectors are the present model's.
+        same_profile: whether the topics are the present profile's.
+        recent: id and time of the newest behaviours before the open ones.
+        sequence: of the latest snapshot.
     """
-    fresh = Stored(params.empty(), (), sequence)
+    fresh = Stored(Window(params.empty()), (), sequence)
     if data is None or not same_space:
         return fresh
     try:
         state = codec.decode(data)
+        topics = 0 if state.bayes is None else len(state.bayes.older)
+        window = Window(state, pending_codec.decode(pending, params.dim, topics))
     except StateError:
         logger.exception("a stored state cannot be read; that user starts anew")
         return fresh
-    if not same_profile:
-        state = replace(state, bayes=params.empty().bayes, past=())
-    return Stored(state, tuple(recent), sequence)
+    if same_profile:
+        return Stored(window, tuple(recent), sequence)
+    opened = [(entry.event_id, entry.occurred_at) for entry in window.pending]
+    return Stored(Window(reorder.close(params, window)), (*recent, *opened)[-_kept(params) :], sequence)
 
 
-def decide(params: Params, stored: Stored, behaviors: Sequence[Incoming], rule: Rule) -> Decision:
-    """Take new behaviours in, in order of time, and judge after each.
+def decide(params: Params, stored: Stored, behaviors: Sequence[Incoming], rule: Rule, *, length: timedelta) -> Decision:
+    """Take new behaviours in, each at its place in time, and judge after each.
 
     Args:
         params: of the detectors.
         stored: the user's state before; not altered.
         behaviors: at least one, each with its vector.
         rule: which detector decides.
+        length: of the window in which behaviours are put in order.
     """
-    ordered = sorted(behaviors, key=lambda behavior: behavior.occurred_at)
-    events = [*stored.recent, *((b.event_id, b.occurred_at) for b in ordered)]
-    first = stored.state.behaviors - len(stored.recent)
-    state, taken, explained = stored.state, list[Taken](), None
-    result: Result | None = None
-    for behavior, observation in zip(ordered, _observations(params, ordered), strict=True):
-        state, result = detector.step(params, state, observation, rule)
-        if result.change:
-            explained = result
-            sequence = stored.sequence + len(taken) + 1
-            taken.append(_take(params, rule, state, result, "change", behavior.occurred_at, sequence, events, first))
-    if result is None:
-        raise ValueError("nothing to decide: no behaviours")
-    closing = _take(
-        params, rule, state, result, "request", ordered[-1].occurred_at, stored.sequence + len(taken) + 1, events, first
-    )
+    new = _entries(params, stored.window, behaviors, rule, length)
+    folded = reorder.fold(params, stored.window, new, length)
+    events = [*stored.recent, *((entry.event_id, entry.occurred_at) for entry in folded.entries)]
+    first = stored.window.base.behaviors - len(stored.recent)
+    taken = list[Taken]()
+    for declared in folded.declared:
+        sequence, as_of = stored.sequence + len(taken) + 1, declared.entry.counted_at
+        state, result = declared.state, declared.result
+        taken.append(_take(params, declared.entry.rule, state, result, "change", as_of, sequence, events, first))
+    sequence, as_of = stored.sequence + len(taken) + 1, folded.entries[-1].counted_at
+    result = _under(params, rule, folded.result)
+    closing = _take(params, rule, folded.state, result, "request", as_of, sequence, events, first)
     if taken:
         closing = replace(closing, mutated=True, change=taken[-1].change)
     taken.append(closing)
-    keep = max(params.bayes.recent, params.layout.vectors)
-    after = Stored(detector.mark(params, state), tuple(events[-keep:]), closing.sequence)
-    return Decision(after, taken, explained, {first + n: event_id for n, (event_id, _) in enumerate(events)})
+    before = events[: len(stored.recent) + folded.settled]
+    return Decision(
+        stored=Stored(folded.window, tuple(before[-_kept(params) :]), closing.sequence),
+        taken=taken,
+        explained=folded.declared[-1].result if folded.declared else None,
+        events={first + n: event_id for n, (event_id, _) in enumerate(events)},
+        late=tuple(entry.event_id for entry in new if entry.counted_at != entry.occurred_at),
+    )
 
 
-def _observations(params: Params, behaviors: Sequence[Incoming]) -> list[detector.Observation]:
-    """Behaviours as the detectors take them, their topics looked up all at once, which is quicker.
+def _under(params: Params, rule: Rule, result: Result) -> Result:
+    """The result as the request's rule compares it: the newest behaviour may have come with another one before."""
+    threshold = params.threshold(rule)
+    return replace(result, threshold=threshold if np.isfinite(threshold) else None)
+
+
+def _kept(params: Params) -> int:
+    """How many of the newest behaviours a change may have begun with."""
+    return max(params.bayes.recent, params.layout.vectors)
+
+
+def _entries(
+    params: Params, window: Window, behaviors: Sequence[Incoming], rule: Rule, length: timedelta
+) -> list[Entry]:
+    """Behaviours as they are folded, their topics looked up all at once, which is quicker.
 
     Raises:
         ValueError: a behaviour has not been encoded.
@@ -132,17 +170,20 @@ def _observations(params: Params, behaviors: Sequence[Incoming]) -> list[detecto
         raise ValueError("a behaviour has not been encoded")
     assigned = None if params.profile is None else params.profile.assign(np.stack(vectors))
     return [
-        detector.Observation(
-            vector,
-            behavior.weight,
-            behavior.occurred_at.timestamp(),
-            None if assigned is None else assigned.at(n),
+        Entry(
+            event_id=behavior.event_id,
+            occurred_at=behavior.occurred_at,
+            counted_at=window.counted_at(behavior.occurred_at, length),
+            weight=behavior.weight,
+            coded=interest.code(vector),
+            topics=None if assigned is None else assigned.at(n),
+            rule=rule,
         )
         for n, (behavior, vector) in enumerate(zip(behaviors, vectors, strict=True))
     ]
 
 
-def _take(  # noqa: PLR0917 - called twice, right above
+def _take(  # noqa: PLR0917 - called twice, in `decide`
     params: Params,
     rule: Rule,
     state: State,

@@ -1,10 +1,20 @@
 """`POST /detect` and `POST /detect/batch`."""
 
-from fastapi import APIRouter
+from typing import Any
 
-from service.detect import service
+from fastapi import APIRouter, Response
+
+from service.detect import once, service
 from service.detect.schemas import BatchRequest, BatchResponse, DetectRequest, DetectResponse
-from service.problems import DatabaseUnavailable, Saturated, responses
+from service.idempotency.key import REPLAYED, KeyDependency
+from service.problems import (
+    DatabaseUnavailable,
+    IdempotencyKeyInProgress,
+    IdempotencyKeyReused,
+    InvalidRequest,
+    Saturated,
+    responses,
+)
 from service.resources import ResourcesDependency
 
 router = APIRouter(tags=["detect"])
@@ -17,28 +27,60 @@ LINKS = {
 }
 """Where the answer's user can be asked for, or erased."""
 
+_REPLAYABLE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "headers": {
+            REPLAYED: {
+                "description": "`true` where this answer was given before, to the same Idempotency-Key.",
+                "schema": {"type": "string", "enum": ["true"]},
+            }
+        }
+    }
+}
+_PROBLEMS = responses(Saturated, DatabaseUnavailable, InvalidRequest, IdempotencyKeyInProgress, IdempotencyKeyReused)
+
 
 @router.post(
     "/detect",
     operation_id="detect",
     summary="Take one user's behaviours in and decide",
-    responses=responses(Saturated, DatabaseUnavailable) | {200: {"links": LINKS}},
+    responses={200: {"links": LINKS, **_REPLAYABLE[200]}} | _PROBLEMS,
 )
-async def detect(request: DetectRequest, resources: ResourcesDependency) -> DetectResponse:
+async def detect(
+    request: DetectRequest, resources: ResourcesDependency, key: KeyDependency, response: Response
+) -> DetectResponse:
     """Update the user's state with 1 to 1,000 behaviours, store a snapshot, and say whether the interest changed.
 
-    Behaviours are taken in order of `occurred_at` within a request; one older than those already taken in counts as of
-    the newest. A behaviour already seen is a duplicate, without effect: sending a request again is safe.
+    Behaviours are taken in order of `occurred_at`, also across requests as long as they come within a minute (a
+    setting) of newer ones; those that come later count as of the newest and are listed in `late`. A behaviour already
+    seen is a duplicate, without effect: sending a request again is safe. With an `Idempotency-Key` it also gets the
+    same answer again.
     """
-    return await service.detect(resources, request)
+    if key is None:
+        return await service.detect(resources, request)
+    answer, replayed = await once.detect_once(resources, request, key)
+    if replayed:
+        response.headers[REPLAYED] = "true"
+    return answer
 
 
 @router.post(
     "/detect/batch",
     operation_id="detect_batch",
     summary="The same for many users",
-    responses=responses(Saturated, DatabaseUnavailable),
+    responses=_REPLAYABLE | _PROBLEMS,
 )
-async def detect_batch(request: BatchRequest, resources: ResourcesDependency) -> BatchResponse:
-    """A result or a problem for each request, in order. Each is stored by itself, whatever becomes of the others."""
-    return BatchResponse(results=await service.detect_batch(resources, request.requests))
+async def detect_batch(
+    request: BatchRequest, resources: ResourcesDependency, key: KeyDependency, response: Response
+) -> BatchResponse:
+    """A result or a problem for each request, in order. Each is stored by itself, whatever becomes of the others.
+
+    An `Idempotency-Key` counts for each request together with its place in the batch: sent again, those that had a
+    result get it again, those that had a problem are tried again.
+    """
+    if key is None:
+        return BatchResponse(results=await service.detect_batch(resources, request.requests))
+    results, replayed = await once.detect_batch_once(resources, request.requests, key)
+    if replayed:
+        response.headers[REPLAYED] = "true"
+    return BatchResponse(results=results)

@@ -43,6 +43,7 @@ class Known:
     Attributes:
         version: None where nothing is stored.
         state: the detectors', as bytes; None where nothing was judged yet.
+        pending: the behaviours after it whose order is open, as bytes; None where there never were any.
         space: of the vectors in it.
         profile_id: of the profile that it was judged by.
         recent_events: ids and RFC 3339 times.
@@ -52,6 +53,7 @@ class Known:
 
     version: Version | None
     state: bytes | None
+    pending: bytes | None
     space: str | None
     profile_id: str | None
     recent_events: list[list[str]]
@@ -87,6 +89,7 @@ class Update:
     Attributes:
         was: the version that the decision rests on.
         state: the detectors', as bytes.
+        pending: the behaviours after it whose order is open, as bytes.
         space: of the vectors in it.
         profile_id: of the profile that judged.
         sequence: of the newest snapshot.
@@ -97,6 +100,7 @@ class Update:
 
     was: Version
     state: bytes
+    pending: bytes
     space: str
     profile_id: str | None
     sequence: int
@@ -111,6 +115,7 @@ _IDS, _TIMES = bindparam("ids", type_=ARRAY(Text)), bindparam("times", type_=ARR
 
 _READ = select(
     _STATES.state,
+    _STATES.pending,
     _STATES.space,
     _STATES.profile_id,
     _STATES.recent_events,
@@ -140,6 +145,7 @@ async def read(connection: AsyncConnection, user: User, event_ids: Sequence[str]
     return Known(
         version=None if row.sequence is None else Version(row.sequence, row.created_at),
         state=row.state,
+        pending=row.pending,
         space=row.space,
         profile_id=row.profile_id,
         recent_events=row.recent_events or [],
@@ -180,7 +186,7 @@ _SAVE = text(
     f"""
     WITH saved AS (
         UPDATE user_states
-        SET state = :state, space = :space, profile_id = :profile_id, sequence = :sequence,
+        SET state = :state, pending = :pending, space = :space, profile_id = :profile_id, sequence = :sequence,
             recent_events = CAST(:recent_events AS jsonb), updated_at = now()
         WHERE domain = :domain AND user_key = :user_key AND sequence = :was AND created_at = :created_at
         RETURNING domain, user_key
@@ -198,6 +204,7 @@ _SAVE = text(
     """  # noqa: S608 - of this module's own names
 ).bindparams(
     bindparam("state", type_=BYTEA),
+    bindparam("pending", type_=BYTEA),
     bindparam("space", type_=Text),
     bindparam("profile_id", type_=Text),
     bindparam("sequence", type_=BigInteger),
@@ -224,6 +231,7 @@ async def save(connection: AsyncConnection, user: User, update: Update) -> bool:
         "was": update.was.sequence,
         "created_at": update.was.created_at,
         "state": update.state,
+        "pending": update.pending,
         "space": update.space,
         "profile_id": update.profile_id,
         "sequence": update.sequence,

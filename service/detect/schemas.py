@@ -156,6 +156,9 @@ class DetectResponse(BaseModel):
     accepted: int = Field(description="Behaviours taken in.")
     duplicates: int = Field(description="Behaviours already seen, without effect.")
     rejected: list[Rejected] = Field(description="Behaviours not taken in.")
+    late: list[str] = Field(
+        description="Event ids of behaviours that came too late to be put in order: taken in as of the newest one."
+    )
     truncated: list[str] = Field(description="Event ids of behaviours whose text was longer than the model reads.")
     model: ModelRef
     profile: ProfileRef | None

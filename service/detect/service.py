@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import orjson
@@ -21,12 +21,14 @@ from service.detect.decide import Decision, Stored, Taken, decide, restore
 from service.detect.incoming import Incoming, check
 from service.detect.repository import Known, NewSnapshot, Update, User, Version
 from service.detect.schemas import BatchItem, DetectRequest, DetectResponse, Rejected
-from service.detection import codec
+from service.detection import codec, pending_codec
 from service.detection.detector import Rule
 from service.encoding import encode_texts
+from service.idempotency import repository as records
+from service.idempotency.record import Claim, Record
 from service.identity import user_key
 from service.problem_handlers import field_error
-from service.problems import InvalidRequest, Problem
+from service.problems import IdempotencyKeyInProgress, InvalidRequest, Problem
 from service.releases import service as releases
 from service.resources import Resources, detector_params
 from service.snapshots import repository as snapshots
@@ -64,7 +66,7 @@ async def detect_batch(resources: Resources, requests: Sequence[object]) -> list
             request = DetectRequest.model_validate(item)
             parsed.append((request, check_request(resources, request)))
         except ValidationError as error:
-            parsed.append(InvalidRequest(errors=[field_error(e, "application/json") for e in error.errors()[:100]]))
+            parsed.append(invalid(error))
         except InvalidRequest as problem:
             parsed.append(problem)
     good = [entry for entry in parsed if not isinstance(entry, Problem)]
@@ -76,6 +78,11 @@ async def detect_batch(resources: Resources, requests: Sequence[object]) -> list
         else:
             items.append(BatchItem(result=await judge(resources, entry[0], next(encoded))))
     return items
+
+
+def invalid(error: ValidationError) -> InvalidRequest:
+    """The problem of a request in a batch that breaks the contract."""
+    return InvalidRequest(errors=[field_error(item, "application/json") for item in error.errors()[:100]])
 
 
 def check_request(resources: Resources, request: DetectRequest) -> list[Incoming]:
@@ -125,9 +132,47 @@ async def judge(resources: Resources, request: DetectRequest, behaviors: list[In
     user = User(request.domain, user_key(resources.user_key_secret, request.domain, request.user_id))
     judging = Judging(resources, request, user, behaviors)
     answer = await (judging.write() if request.options.persist else judging.read())
-    if resources.privacy is None or "vectors" not in request.options.include:
+    return await released(resources, request, user.key, answer)
+
+
+async def released(
+    resources: Resources, request: DetectRequest, user_key: bytes, answer: DetectResponse
+) -> DetectResponse:
+    """The answer as it may leave the service: where vectors leave with noise, with those, and no exact figure."""
+    if resources.privacy is None:
         return answer
-    return await releases.with_vectors(resources, resources.privacy, answer, user.key, request.options.encoding_format)
+    # An answer that is given again may have been recorded before there was noise.
+    answer = answer.model_copy(update={"interest": None, "scores": None})
+    if "vectors" not in request.options.include:
+        return answer
+    return await releases.with_vectors(resources, resources.privacy, answer, user_key, request.options.encoding_format)
+
+
+@asynccontextmanager
+async def connected(resources: Resources, *, transaction: bool = False) -> AsyncIterator[AsyncConnection]:
+    """A connection, on which each statement is a transaction of its own unless one is asked for.
+
+    Raises:
+        DatabaseAwayError: none was free in time.
+    """
+    engine = resources.engine if transaction else resources.statements
+    waiting = time.perf_counter()
+    async with _turn(resources), engine.connect() as connection:
+        timing.count("database", time.perf_counter() - waiting)
+        yield connection
+
+
+@asynccontextmanager
+async def _turn(resources: Resources) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(CONNECT_TIMEOUT_S):
+            await resources.turns.acquire()
+    except TimeoutError as error:
+        raise DatabaseAwayError(f"no connection was free within {CONNECT_TIMEOUT_S:g} s") from error
+    try:
+        yield
+    finally:
+        resources.turns.release()
 
 
 class Judging:
@@ -148,7 +193,7 @@ class Judging:
         Without a lock at first: the state is saved only if it is still the one that was read. A user who is new, or
         whom others keep writing for, is locked, so that each request waits its turn and none starves.
         """
-        async with self._connection() as connection:
+        async with connected(self.resources) as connection:
             for _ in range(UNLOCKED_TRIES):
                 known = await self._read(connection)
                 if known.version is None:
@@ -163,7 +208,7 @@ class Judging:
 
     async def read(self) -> DetectResponse:
         """Decide on the stored state as if the behaviours were taken in, and write nothing."""
-        async with self._connection() as connection:
+        async with connected(self.resources) as connection:
             known = await self._read(connection)
             new, rejected = self._sort_out(known)
             if not new:
@@ -171,46 +216,64 @@ class Judging:
         latest = known.version.sequence if known.version else 0
         return self._answers(rejected).tried(await self._decide(known, new), accepted=len(new), latest=latest)
 
-    async def _write_locked(self) -> DetectResponse:
-        async with self._connection(transaction=True) as connection:
+    async def write_once(self, claim: Claim, expires_at: datetime) -> DetectResponse | Record:
+        """The same in one transaction with a record of it, unless there is one already: then that is the answer.
+
+        Nothing is recorded about a user of whom nothing is kept; asking again gives the same then.
+
+        Args:
+            claim: what is to be carried out once.
+            expires_at: until when the record is kept.
+
+        Raises:
+            IdempotencyKeyInProgress: another replica is carrying the same out.
+        """
+        async with connected(self.resources, transaction=True) as connection:
             with timing.phase("database"):
-                await repository.lock(connection, self.user)
-            known = await self._read(connection)
-            new, rejected = self._sort_out(known)
-            if new and known.version is not None:
-                decision = await self._decide(known, new)
-                if not await self._save(connection, known.version, decision, new):
-                    raise RuntimeError("a state was altered under its lock")
+                if not await records.try_lock(connection, claim):
+                    raise IdempotencyKeyInProgress
+                kept = await records.find(connection, [claim], datetime.now(UTC))
+            if claim in kept:
+                return kept[claim]
+            answer, known = await self._write_in_turn(connection)
+            if known:
+                response = answer.model_dump_json(exclude={"user_id"}).encode()
+                with timing.phase("database"):
+                    await records.store(connection, claim, response, expires_at)
+                    await connection.commit()
+            return answer
+
+    async def _write_locked(self) -> DetectResponse:
+        async with connected(self.resources, transaction=True) as connection:
+            answer, known = await self._write_in_turn(connection)
+            if known:
                 with timing.phase("database"):
                     await connection.commit()
-                return self._answers(rejected).stored(decision, accepted=len(new))
-            # What is not committed is rolled back: no empty state stays behind for a user with nothing in it.
-            return await self._unchanged(connection, rejected)
+            return answer
+
+    async def _write_in_turn(self, connection: AsyncConnection) -> tuple[DetectResponse, bool]:
+        """Take in what is new once nobody else does, in a transaction that is not committed yet.
+
+        Returns:
+            the answer, and whether anything is kept of the user. Where nothing is, the transaction is to be rolled
+            back: no empty state stays behind for a user with nothing in it.
+        """
+        with timing.phase("database"):
+            await repository.lock(connection, self.user)
+        known = await self._read(connection)
+        new, rejected = self._sort_out(known)
+        if known.version is None:
+            raise RuntimeError("a state is gone under its lock")
+        if not new:
+            return await self._unchanged(connection, rejected), known.version.sequence > 0
+        decision = await self._decide(known, new)
+        if not await self._save(connection, known.version, decision, new):
+            raise RuntimeError("a state was altered under its lock")
+        return self._answers(rejected).stored(decision, accepted=len(new)), True
 
     async def _read(self, connection: AsyncConnection) -> Known:
         with timing.phase("database"):
             return await repository.read(connection, self.user, self.ids)
-
-    @asynccontextmanager
-    async def _connection(self, *, transaction: bool = False) -> AsyncIterator[AsyncConnection]:
-        """A connection, on which each statement is a transaction of its own unless one is asked for."""
-        engine = self.resources.engine if transaction else self.resources.statements
-        waiting = time.perf_counter()
-        async with self._turn(), engine.connect() as connection:
-            timing.count("database", time.perf_counter() - waiting)
-            yield connection
-
-    @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                await self.resources.turns.acquire()
-        except TimeoutError as error:
-            raise DatabaseAwayError(f"no connection was free within {CONNECT_TIMEOUT_S:g} s") from error
-        try:
-            yield
-        finally:
-            self.resources.turns.release()
 
     async def _unchanged(self, connection: AsyncConnection, rejected: list[Rejected]) -> DetectResponse:
         with timing.phase("database"):
@@ -229,18 +292,22 @@ class Judging:
         return list(new.values()), rejected
 
     async def _decide(self, known: Known, new: list[Incoming]) -> Decision:
-        if len(new) <= INLINE_BEHAVIORS:
-            return self._decide_now(known, new)
-        return await asyncio.to_thread(self._decide_now, known, new)
-
-    def _decide_now(self, known: Known, new: list[Incoming]) -> Decision:
         with timing.phase("detect"):
-            return decide(self.params, self._restore(known), new, self.rule)
+            stored = self._restore(known)
+        if len(stored.window.pending) + len(new) <= INLINE_BEHAVIORS:
+            return self._decide_now(stored, new)
+        return await asyncio.to_thread(self._decide_now, stored, new)
+
+    def _decide_now(self, stored: Stored, new: list[Incoming]) -> Decision:
+        length = timedelta(seconds=self.resources.settings.reorder_window_seconds)
+        with timing.phase("detect"):
+            return decide(self.params, stored, new, self.rule, length=length)
 
     def _restore(self, known: Known) -> Stored:
         profile = self.resources.profile
         return restore(
             known.state,
+            known.pending,
             self.params,
             same_space=known.space == self.resources.encoder.info.space,
             same_profile=known.profile_id == (profile.id if profile else None),
@@ -253,7 +320,8 @@ class Judging:
     ) -> bool:
         update = Update(
             was=version,
-            state=codec.encode(decision.stored.state),
+            state=codec.encode(decision.stored.window.base),
+            pending=pending_codec.encode(decision.stored.window.pending),
             space=self.resources.encoder.info.space,
             profile_id=self._profile_id,
             sequence=decision.stored.sequence,

@@ -35,7 +35,7 @@ from service.detection import bayes, evidence, explain, interest
 from service.detection.bayes import BayesState
 from service.detection.evidence import EvidenceState
 from service.detection.explain import Contribution, TopicDifference
-from service.detection.interest import SECONDS_PER_DAY, Scores
+from service.detection.interest import SECONDS_PER_DAY, Coded, Scores
 from service.detection.profile import Profile
 from service.detection.state import PAST_REGIMES, PAST_TOPICS, Layout, PastRegime, State, empty, layout
 from service.detection.topics import Assignment, Vectors
@@ -121,12 +121,14 @@ class Observation:
         weight: at least 0; 1 is an ordinary behaviour.
         time: seconds since the epoch.
         topics: the vector's topics, where they are known already; else they are looked up.
+        coded: the vector as it is kept, where that is known already.
     """
 
     vector: Vectors
     weight: float
     time: float
     topics: Assignment | None = None
+    coded: Coded | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +247,7 @@ def _advance(params: Params, state: State, observation: Observation) -> tuple[St
     vector, weight = np.array(observation.vector, np.float32), float(observation.weight)
     moved = interest.push(
         state.interest,
-        vector,
+        observation.coded or interest.code(vector),
         weight,
         float(observation.time),
         keep=params.layout.vectors,

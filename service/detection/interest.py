@@ -48,6 +48,24 @@ class InterestState:
 
 
 @dataclass(frozen=True, slots=True)
+class Coded:
+    """A vector in the 8 bits a component in which it is kept.
+
+    Attributes:
+        codes: (dim,) int8.
+        scale: float32, what a code of 1 stands for.
+    """
+
+    codes: NDArray[np.int8]
+    scale: np.float32
+
+    @property
+    def vector(self) -> Vectors:
+        """(dim,) float32, as near to the vector that was coded as 8 bits allow."""
+        return self.codes * self.scale
+
+
+@dataclass(frozen=True, slots=True)
 class Scores:
     """How far the interest moved since the last snapshot, in four units. All 0 where there is nothing to compare.
 
@@ -80,14 +98,32 @@ def empty(dim: int) -> InterestState:
     )
 
 
+def code(vector: Vectors) -> Coded:
+    """A vector (dim,) of unit length as it is kept."""
+    codes, scale = _code(vector)
+    return Coded(codes, np.float32(scale))
+
+
+@compiled
+def _code(vector: Vectors) -> tuple[NDArray[np.int8], np.float32]:
+    codes = np.empty(len(vector), np.int8)
+    largest = 1e-12
+    for d in range(len(vector)):
+        largest = max(largest, abs(vector[d]))
+    scale = np.float32(largest / 127.0)
+    for d in range(len(vector)):
+        codes[d] = np.rint(vector[d] / scale)
+    return codes, scale
+
+
 def push(
-    state: InterestState, vector: Vectors, weight: float, time: float, *, keep: int, half_life: float
+    state: InterestState, coded: Coded, weight: float, time: float, *, keep: int, half_life: float
 ) -> InterestState:
     """Take one more behaviour in.
 
     Args:
         state: the state before.
-        vector: (dim,), of unit length.
+        coded: the behaviour's vector, (dim,), of unit length.
         weight: of the behaviour, at least 0.
         time: seconds since the epoch. Time never runs backwards: a late behaviour counts as of the newest one.
         keep: how many vectors to keep one by one.
@@ -95,7 +131,7 @@ def push(
     """
     codes, scales, weights, times, older_sum, older_weight, older_time, older_count = _push(
         state.codes, state.scales, state.weights, state.times, state.older_sum, state.older_weight, state.older_time,
-        state.older_count, vector, weight, time, keep, half_life,
+        state.older_count, coded.codes, coded.scale, weight, time, keep, half_life,
     )  # fmt: skip
     return InterestState(
         codes=codes,
@@ -121,7 +157,8 @@ def _push(  # noqa: PLR0917 - compiled functions take no keywords
     older_weight: float,
     older_time: float,
     older_count: int,
-    vector: Vectors,
+    code: NDArray[np.int8],
+    scale: np.float32,
     weight: float,
     time: float,
     keep: int,
@@ -150,12 +187,7 @@ def _push(  # noqa: PLR0917 - compiled functions take no keywords
         older_count += 1
     all_codes, all_scales = np.empty((n + 1, dim), np.int8), np.empty(n + 1, np.float32)
     all_weights, all_times = np.empty(n + 1, np.float32), np.empty(n + 1, np.float64)
-    largest = 1e-12
-    for d in range(dim):
-        largest = max(largest, abs(vector[d]))
-    scale = np.float32(largest / 127.0)
-    for d in range(dim):
-        all_codes[0, d] = np.rint(vector[d] / scale)
+    all_codes[0] = code
     all_codes[1:], all_scales[1:], all_weights[1:], all_times[1:] = codes[:n], scales[:n], weights[:n], times[:n]
     all_scales[0], all_weights[0], all_times[0] = scale, weight, time
     return all_codes, all_scales, all_weights, all_times, older_sum, older_weight, older_time, older_count

@@ -6,9 +6,16 @@ from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from service.database.sessions import WriteSession
-from service.database.tables import PrivacyReleaseRow, SeenEventRow, SnapshotRow, TombstoneRow, UserStateRow
+from service.database.tables import (
+    IdempotencyRecordRow,
+    PrivacyReleaseRow,
+    SeenEventRow,
+    SnapshotRow,
+    TombstoneRow,
+    UserStateRow,
+)
 
-TABLES = (SnapshotRow, SeenEventRow, PrivacyReleaseRow, UserStateRow)
+TABLES = (SnapshotRow, SeenEventRow, PrivacyReleaseRow, IdempotencyRecordRow, UserStateRow)
 """Every table that holds something of a user, the locked one last."""
 
 

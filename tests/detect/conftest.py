@@ -1,13 +1,15 @@
 """Real texts on known themes, and requests made of them."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
+
+from tests.conftest import Server, data_folder, serving
 
 START = datetime(2026, 1, 5, 10, tzinfo=UTC)
 Body = dict[str, Any]
@@ -30,6 +32,13 @@ def body(texts: Sequence[str], user_id: str, *, first: int = 0, **options: Any) 
 def user() -> str:
     """A user nobody else has."""
     return f"user-{uuid4()}"
+
+
+@pytest.fixture(scope="session")
+def replicas(model_dir: Path) -> Iterator[list[Server]]:
+    """Two services on one database, for tests that do not stop them."""
+    with data_folder() as folder, serving(folder, model_dir) as start:
+        yield [start(), start()]
 
 
 @pytest.fixture(scope="session")

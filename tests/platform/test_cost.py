@@ -106,6 +106,11 @@ async def test_statements_of_every_other_way(client: httpx.AsyncClient, statemen
     ):
         await detect(client, body)
         assert sent_since(statements) == expected
+    keyed = {"Idempotency-Key": "one"}
+    carried_out = ["SELECT", "SELECT", "BEGIN", "SELECT", "INSERT", "SELECT", "WITH", "INSERT", "COMMIT"]
+    for expected in (carried_out, ["SELECT"]):  # sent again: looked up, no more
+        assert (await client.post("/detect", json=request("u", 5, 5), headers=keyed)).status_code == 200
+        assert sent_since(statements) == expected
     for path in ("/users/u/interest", "/users/u/history"):
         assert (await client.get(path)).status_code == 200
         assert sent_since(statements) == ["SELECT", "BEGIN", "ROLLBACK"]
@@ -153,8 +158,8 @@ def update_of(known: Known, event_id: str) -> Update:
         topics="[]", z=b"", z_previous=None, model_digest="", profile_id=None,
     )  # fmt: skip
     return Update(
-        was=known.version, state=b"state", space="", profile_id=None, sequence=snapshot.sequence, recent_events="[]",
-        events=[(event_id, START)], snapshots=[snapshot],
+        was=known.version, state=b"state", pending=b"", space="", profile_id=None,
+        sequence=snapshot.sequence, recent_events="[]", events=[(event_id, START)], snapshots=[snapshot],
     )  # fmt: skip
 
 

@@ -37,6 +37,7 @@ class DetectResponse:
         domain (str):
         duplicates (int): Behaviours already seen, without effect.
         interest (Interest | None): With `vectors` in `include`.
+        late (list[str]): Event ids of behaviours that came too late to be put in order: taken in as of the newest one.
         model (ModelRef): The model that encoded.
         mutated (bool): Whether a change was declared during this request.
         profile (None | ProfileRef):
@@ -60,6 +61,7 @@ class DetectResponse:
     domain: str
     duplicates: int
     interest: Interest | None
+    late: list[str]
     model: ModelRef
     mutated: bool
     profile: None | ProfileRef
@@ -109,6 +111,8 @@ class DetectResponse:
             interest = self.interest.to_dict()
         else:
             interest = self.interest
+
+        late = self.late
 
         model = self.model.to_dict()
 
@@ -170,6 +174,7 @@ class DetectResponse:
                 "domain": domain,
                 "duplicates": duplicates,
                 "interest": interest,
+                "late": late,
                 "model": model,
                 "mutated": mutated,
                 "profile": profile,
@@ -250,6 +255,8 @@ class DetectResponse:
             return cast(Interest | None, data)
 
         interest = _parse_interest(d.pop("interest"))
+
+        late = cast(list[str], d.pop("late"))
 
         model = ModelRef.from_dict(d.pop("model"))
 
@@ -355,6 +362,7 @@ class DetectResponse:
             domain=domain,
             duplicates=duplicates,
             interest=interest,
+            late=late,
             model=model,
             mutated=mutated,
             profile=profile,

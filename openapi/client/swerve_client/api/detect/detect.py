@@ -8,14 +8,17 @@ from ...client import AuthenticatedClient, Client
 from ...models.detect_request import DetectRequest
 from ...models.detect_response import DetectResponse
 from ...models.problem_details import ProblemDetails
-from ...types import Response
+from ...types import UNSET, Response, Unset
 
 
 def _get_kwargs(
     *,
     body: DetectRequest,
+    idempotency_key: str | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
+    if not isinstance(idempotency_key, Unset):
+        headers["Idempotency-Key"] = idempotency_key
 
     _kwargs: dict[str, Any] = {
         "method": "post",
@@ -37,6 +40,11 @@ def _parse_response(
         response_200 = DetectResponse.from_dict(response.json())
 
         return response_200
+
+    if response.status_code == 409:
+        response_409 = ProblemDetails.from_dict(response.json())
+
+        return response_409
 
     if response.status_code == 413:
         response_413 = ProblemDetails.from_dict(response.json())
@@ -79,18 +87,25 @@ def sync_detailed(
     *,
     client: AuthenticatedClient | Client,
     body: DetectRequest,
+    idempotency_key: str | Unset = UNSET,
 ) -> Response[DetectResponse | ProblemDetails]:
     """Take one user's behaviours in and decide
 
      Update the user's state with 1 to 1,000 behaviours, store a snapshot, and say whether the interest
     changed.
 
-    Behaviours are taken in order of `occurred_at` within a request; one older than those already taken
-    in counts as of
-    the newest. A behaviour already seen is a duplicate, without effect: sending a request again is
-    safe.
+    Behaviours are taken in order of `occurred_at`, also across requests as long as they come within a
+    minute (a
+    setting) of newer ones; those that come later count as of the newest and are listed in `late`. A
+    behaviour already
+    seen is a duplicate, without effect: sending a request again is safe. With an `Idempotency-Key` it
+    also gets the
+    same answer again.
 
     Args:
+        idempotency_key (str | Unset): Names this request, 1 to 255 characters, such as a UUID.
+            Sent again with the same key and body, it is carried out once: the first answer is sent
+            again.
         body (DetectRequest): One user's behaviours.
 
     Raises:
@@ -103,6 +118,7 @@ def sync_detailed(
 
     kwargs = _get_kwargs(
         body=body,
+        idempotency_key=idempotency_key,
     )
 
     response = client.get_httpx_client().request(
@@ -116,18 +132,25 @@ def sync(
     *,
     client: AuthenticatedClient | Client,
     body: DetectRequest,
+    idempotency_key: str | Unset = UNSET,
 ) -> DetectResponse | ProblemDetails | None:
     """Take one user's behaviours in and decide
 
      Update the user's state with 1 to 1,000 behaviours, store a snapshot, and say whether the interest
     changed.
 
-    Behaviours are taken in order of `occurred_at` within a request; one older than those already taken
-    in counts as of
-    the newest. A behaviour already seen is a duplicate, without effect: sending a request again is
-    safe.
+    Behaviours are taken in order of `occurred_at`, also across requests as long as they come within a
+    minute (a
+    setting) of newer ones; those that come later count as of the newest and are listed in `late`. A
+    behaviour already
+    seen is a duplicate, without effect: sending a request again is safe. With an `Idempotency-Key` it
+    also gets the
+    same answer again.
 
     Args:
+        idempotency_key (str | Unset): Names this request, 1 to 255 characters, such as a UUID.
+            Sent again with the same key and body, it is carried out once: the first answer is sent
+            again.
         body (DetectRequest): One user's behaviours.
 
     Raises:
@@ -141,6 +164,7 @@ def sync(
     return sync_detailed(
         client=client,
         body=body,
+        idempotency_key=idempotency_key,
     ).parsed
 
 
@@ -148,18 +172,25 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient | Client,
     body: DetectRequest,
+    idempotency_key: str | Unset = UNSET,
 ) -> Response[DetectResponse | ProblemDetails]:
     """Take one user's behaviours in and decide
 
      Update the user's state with 1 to 1,000 behaviours, store a snapshot, and say whether the interest
     changed.
 
-    Behaviours are taken in order of `occurred_at` within a request; one older than those already taken
-    in counts as of
-    the newest. A behaviour already seen is a duplicate, without effect: sending a request again is
-    safe.
+    Behaviours are taken in order of `occurred_at`, also across requests as long as they come within a
+    minute (a
+    setting) of newer ones; those that come later count as of the newest and are listed in `late`. A
+    behaviour already
+    seen is a duplicate, without effect: sending a request again is safe. With an `Idempotency-Key` it
+    also gets the
+    same answer again.
 
     Args:
+        idempotency_key (str | Unset): Names this request, 1 to 255 characters, such as a UUID.
+            Sent again with the same key and body, it is carried out once: the first answer is sent
+            again.
         body (DetectRequest): One user's behaviours.
 
     Raises:
@@ -172,6 +203,7 @@ async def asyncio_detailed(
 
     kwargs = _get_kwargs(
         body=body,
+        idempotency_key=idempotency_key,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -183,18 +215,25 @@ async def asyncio(
     *,
     client: AuthenticatedClient | Client,
     body: DetectRequest,
+    idempotency_key: str | Unset = UNSET,
 ) -> DetectResponse | ProblemDetails | None:
     """Take one user's behaviours in and decide
 
      Update the user's state with 1 to 1,000 behaviours, store a snapshot, and say whether the interest
     changed.
 
-    Behaviours are taken in order of `occurred_at` within a request; one older than those already taken
-    in counts as of
-    the newest. A behaviour already seen is a duplicate, without effect: sending a request again is
-    safe.
+    Behaviours are taken in order of `occurred_at`, also across requests as long as they come within a
+    minute (a
+    setting) of newer ones; those that come later count as of the newest and are listed in `late`. A
+    behaviour already
+    seen is a duplicate, without effect: sending a request again is safe. With an `Idempotency-Key` it
+    also gets the
+    same answer again.
 
     Args:
+        idempotency_key (str | Unset): Names this request, 1 to 255 characters, such as a UUID.
+            Sent again with the same key and body, it is carried out once: the first answer is sent
+            again.
         body (DetectRequest): One user's behaviours.
 
     Raises:
@@ -209,5 +248,6 @@ async def asyncio(
         await asyncio_detailed(
             client=client,
             body=body,
+            idempotency_key=idempotency_key,
         )
     ).parsed

@@ -8,14 +8,17 @@ from ...client import AuthenticatedClient, Client
 from ...models.batch_request import BatchRequest
 from ...models.batch_response import BatchResponse
 from ...models.problem_details import ProblemDetails
-from ...types import Response
+from ...types import UNSET, Response, Unset
 
 
 def _get_kwargs(
     *,
     body: BatchRequest,
+    idempotency_key: str | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
+    if not isinstance(idempotency_key, Unset):
+        headers["Idempotency-Key"] = idempotency_key
 
     _kwargs: dict[str, Any] = {
         "method": "post",
@@ -37,6 +40,11 @@ def _parse_response(
         response_200 = BatchResponse.from_dict(response.json())
 
         return response_200
+
+    if response.status_code == 409:
+        response_409 = ProblemDetails.from_dict(response.json())
+
+        return response_409
 
     if response.status_code == 413:
         response_413 = ProblemDetails.from_dict(response.json())
@@ -79,13 +87,21 @@ def sync_detailed(
     *,
     client: AuthenticatedClient | Client,
     body: BatchRequest,
+    idempotency_key: str | Unset = UNSET,
 ) -> Response[BatchResponse | ProblemDetails]:
     """The same for many users
 
      A result or a problem for each request, in order. Each is stored by itself, whatever becomes of the
     others.
 
+    An `Idempotency-Key` counts for each request together with its place in the batch: sent again, those
+    that had a
+    result get it again, those that had a problem are tried again.
+
     Args:
+        idempotency_key (str | Unset): Names this request, 1 to 255 characters, such as a UUID.
+            Sent again with the same key and body, it is carried out once: the first answer is sent
+            again.
         body (BatchRequest): Many users' behaviours. Each entry stands for itself: one that is
             malformed does not fail the others.
 
@@ -99,6 +115,7 @@ def sync_detailed(
 
     kwargs = _get_kwargs(
         body=body,
+        idempotency_key=idempotency_key,
     )
 
     response = client.get_httpx_client().request(
@@ -112,13 +129,21 @@ def sync(
     *,
     client: AuthenticatedClient | Client,
     body: BatchRequest,
+    idempotency_key: str | Unset = UNSET,
 ) -> BatchResponse | ProblemDetails | None:
     """The same for many users
 
      A result or a problem for each request, in order. Each is stored by itself, whatever becomes of the
     others.
 
+    An `Idempotency-Key` counts for each request together with its place in the batch: sent again, those
+    that had a
+    result get it again, those that had a problem are tried again.
+
     Args:
+        idempotency_key (str | Unset): Names this request, 1 to 255 characters, such as a UUID.
+            Sent again with the same key and body, it is carried out once: the first answer is sent
+            again.
         body (BatchRequest): Many users' behaviours. Each entry stands for itself: one that is
             malformed does not fail the others.
 
@@ -133,6 +158,7 @@ def sync(
     return sync_detailed(
         client=client,
         body=body,
+        idempotency_key=idempotency_key,
     ).parsed
 
 
@@ -140,13 +166,21 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient | Client,
     body: BatchRequest,
+    idempotency_key: str | Unset = UNSET,
 ) -> Response[BatchResponse | ProblemDetails]:
     """The same for many users
 
      A result or a problem for each request, in order. Each is stored by itself, whatever becomes of the
     others.
 
+    An `Idempotency-Key` counts for each request together with its place in the batch: sent again, those
+    that had a
+    result get it again, those that had a problem are tried again.
+
     Args:
+        idempotency_key (str | Unset): Names this request, 1 to 255 characters, such as a UUID.
+            Sent again with the same key and body, it is carried out once: the first answer is sent
+            again.
         body (BatchRequest): Many users' behaviours. Each entry stands for itself: one that is
             malformed does not fail the others.
 
@@ -160,6 +194,7 @@ async def asyncio_detailed(
 
     kwargs = _get_kwargs(
         body=body,
+        idempotency_key=idempotency_key,
     )
 
     response = await client.get_async_httpx_client().request(**kwargs)
@@ -171,13 +206,21 @@ async def asyncio(
     *,
     client: AuthenticatedClient | Client,
     body: BatchRequest,
+    idempotency_key: str | Unset = UNSET,
 ) -> BatchResponse | ProblemDetails | None:
     """The same for many users
 
      A result or a problem for each request, in order. Each is stored by itself, whatever becomes of the
     others.
 
+    An `Idempotency-Key` counts for each request together with its place in the batch: sent again, those
+    that had a
+    result get it again, those that had a problem are tried again.
+
     Args:
+        idempotency_key (str | Unset): Names this request, 1 to 255 characters, such as a UUID.
+            Sent again with the same key and body, it is carried out once: the first answer is sent
+            again.
         body (BatchRequest): Many users' behaviours. Each entry stands for itself: one that is
             malformed does not fail the others.
 
@@ -193,5 +236,6 @@ async def asyncio(
         await asyncio_detailed(
             client=client,
             body=body,
+            idempotency_key=idempotency_key,
         )
     ).parsed
