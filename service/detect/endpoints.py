@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from service.access.dependencies import QuotaDependency
 from service.detect import service
 from service.detect.schemas import BatchRequest, BatchResponse, DetectRequest, DetectResponse
 from service.problems import DatabaseUnavailable, Saturated, responses
@@ -31,6 +32,10 @@ async def detect(request: DetectRequest, resources: ResourcesDependency) -> Dete
     summary="The same for many users",
     responses=responses(Saturated, DatabaseUnavailable),
 )
-async def detect_batch(request: BatchRequest, resources: ResourcesDependency) -> BatchResponse:
-    """A result or a problem for each request, in order. Each is stored by itself, whatever becomes of the others."""
+async def detect_batch(request: BatchRequest, resources: ResourcesDependency, quota: QuotaDependency) -> BatchResponse:
+    """A result or a problem for each request, in order. Each is stored by itself, whatever becomes of the others.
+
+    Under a rate limit a batch counts as the requests in it.
+    """
+    await quota.charge(len(request.requests) - 1)  # one was counted before the body was read
     return BatchResponse(results=await service.detect_batch(resources, request.requests))
