@@ -15,7 +15,7 @@ from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 
 import service
-from service.access.scopes import Scope
+from service.access.scopes import SCOPES
 from service.access.service import wanted
 from service.access.start import ExposedError
 from service.app import StartError, create_app, open_engine
@@ -116,7 +116,10 @@ def openapi(
 @keys.command("create")
 def create_key(
     name: Annotated[str, typer.Option(help="To know it by, such as the program that uses it.")],
-    scope: Annotated[list[Scope], typer.Option(help="What it may do; give it again for more. admin may do all.")],
+    scope: Annotated[
+        list[str],
+        typer.Option(metavar="|".join(SCOPES), help="What it may do; give it again for more. admin may do everything."),
+    ],
     expires_in: Annotated[str | None, typer.Option(help="How long it is valid, such as 90d, 12h or 30m.")] = None,
     expires_at: Annotated[str | None, typer.Option(help="Until when it is valid, such as 2027-01-31T00:00Z.")] = None,
     rate_limit: Annotated[
@@ -129,7 +132,7 @@ def create_key(
     def make() -> None:
         now = datetime.now(UTC)
         asked = wanted(name, scope, expires_in=expires_in, expires_at=expires_at, rate_limit=rate_limit, now=now)
-        key, told = _command("keys").create(asked, settings)
+        key, told = _command("keys").create(asked, settings, now)
         typer.echo(key)
         typer.echo(told, err=True)
 
@@ -140,7 +143,7 @@ def create_key(
 def list_keys() -> None:
     """List all keys, those revoked and expired too. Secrets are not kept, so they are not shown."""
     settings = _settings()
-    console = Console(width=None if sys.stdout.isatty() else WIDE)
+    console = Console(width=None if sys.stdout.isatty() else WIDE, markup=False, highlight=False)
     _run(lambda: _command("keys").show(settings, console))
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from service.access import repository
 from service.access.keys import Key, new_key
 from service.access.rates import parse_rate
-from service.access.scopes import Scope
+from service.access.scopes import SCOPES, Scope
 from service.database.sessions import write_sessions
 from service.errors import InputError
 
@@ -38,7 +38,7 @@ class Wanted:
 
 def wanted(
     name: str,
-    scopes: Sequence[Scope],
+    scopes: Sequence[str],
     *,
     expires_in: str | None,
     expires_at: str | None,
@@ -66,7 +66,7 @@ def wanted(
             parse_rate(rate_limit)
         except ValueError as error:
             raise InputError(f"--rate-limit {error}") from error
-    return Wanted(name, frozenset(scopes), until, rate_limit)
+    return Wanted(name, _scopes(scopes), until, rate_limit)
 
 
 async def create(engine: AsyncEngine, asked: Wanted, now: datetime) -> tuple[str, Key]:
@@ -105,6 +105,13 @@ async def revoke(engine: AsyncEngine, key_id: str, now: datetime) -> datetime:
         # What was given may be a whole key, pasted by mistake; it is not repeated.
         raise InputError("there is no key with this id; `swerve keys list` shows the ids")
     return since
+
+
+def _scopes(given: Sequence[str]) -> frozenset[Scope]:
+    known = frozenset(scope for scope in SCOPES if scope in given)
+    if not given or set(given) - known:
+        raise InputError(f"--scope must be one of {', '.join(SCOPES)}; give it again for more")
+    return known
 
 
 def _duration(written: str) -> timedelta:

@@ -34,7 +34,8 @@ async def open_guard(resources: Resources) -> AsyncIterator[Guard]:
     loopback = await asyncio.to_thread(is_loopback, settings.host)
     guard = Guard(keyring, Rates(settings.rate_limit), loopback=loopback)
     try:
-        if not loopback and not await guard.has_live_key():
+        live = await guard.has_live_key()  # read before the first request, so that it does not wait for it
+        if not loopback and not live:
             raise ExposedError(
                 f"{settings.host} is reached from other machines, and there is no valid API key to ask them for. Make "
                 "one with `swerve keys create --name NAME --scope ingest --scope read`, or serve this machine alone "

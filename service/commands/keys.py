@@ -20,9 +20,9 @@ from service.settings import Settings
 T = TypeVar("T")
 
 
-def create(asked: Wanted, settings: Settings) -> tuple[str, str]:
+def create(asked: Wanted, settings: Settings, now: datetime) -> tuple[str, str]:
     """Make a key: the key itself, shown this once, and what to know of it."""
-    written, key = _run(settings, lambda engine: service.create(engine, asked, datetime.now(UTC)))
+    written, key = _run(settings, lambda engine: service.create(engine, asked, now))
     told = (
         f"Key {key.key_id} ({key.name}): {', '.join(sorted(key.scopes))}; "
         f"{f'valid until {_time(key.expires_at)}' if key.expires_at else 'does not expire'}. It is shown this once: "
