@@ -38,6 +38,16 @@ def _parse_response(
 
         return response_200
 
+    if response.status_code == 401:
+        response_401 = ProblemDetails.from_dict(response.json())
+
+        return response_401
+
+    if response.status_code == 403:
+        response_403 = ProblemDetails.from_dict(response.json())
+
+        return response_403
+
     if response.status_code == 413:
         response_413 = ProblemDetails.from_dict(response.json())
 
@@ -47,6 +57,11 @@ def _parse_response(
         response_422 = ProblemDetails.from_dict(response.json())
 
         return response_422
+
+    if response.status_code == 429:
+        response_429 = ProblemDetails.from_dict(response.json())
+
+        return response_429
 
     if response.status_code == 500:
         response_500 = ProblemDetails.from_dict(response.json())
@@ -77,13 +92,15 @@ def _build_response(
 
 def sync_detailed(
     *,
-    client: AuthenticatedClient | Client,
+    client: AuthenticatedClient,
     body: BatchRequest,
 ) -> Response[BatchResponse | ProblemDetails]:
     """The same for many users
 
      A result or a problem for each request, in order. Each is stored by itself, whatever becomes of the
     others.
+
+    Under a rate limit a batch counts as the requests in it.
 
     Args:
         body (BatchRequest): Many users' behaviours. Each entry stands for itself: one that is
@@ -110,13 +127,15 @@ def sync_detailed(
 
 def sync(
     *,
-    client: AuthenticatedClient | Client,
+    client: AuthenticatedClient,
     body: BatchRequest,
 ) -> BatchResponse | ProblemDetails | None:
     """The same for many users
 
      A result or a problem for each request, in order. Each is stored by itself, whatever becomes of the
     others.
+
+    Under a rate limit a batch counts as the requests in it.
 
     Args:
         body (BatchRequest): Many users' behaviours. Each entry stands for itself: one that is
@@ -138,13 +157,15 @@ def sync(
 
 async def asyncio_detailed(
     *,
-    client: AuthenticatedClient | Client,
+    client: AuthenticatedClient,
     body: BatchRequest,
 ) -> Response[BatchResponse | ProblemDetails]:
     """The same for many users
 
      A result or a problem for each request, in order. Each is stored by itself, whatever becomes of the
     others.
+
+    Under a rate limit a batch counts as the requests in it.
 
     Args:
         body (BatchRequest): Many users' behaviours. Each entry stands for itself: one that is
@@ -169,13 +190,15 @@ async def asyncio_detailed(
 
 async def asyncio(
     *,
-    client: AuthenticatedClient | Client,
+    client: AuthenticatedClient,
     body: BatchRequest,
 ) -> BatchResponse | ProblemDetails | None:
     """The same for many users
 
      A result or a problem for each request, in order. Each is stored by itself, whatever becomes of the
     others.
+
+    Under a rate limit a batch counts as the requests in it.
 
     Args:
         body (BatchRequest): Many users' behaviours. Each entry stands for itself: one that is
