@@ -28,7 +28,7 @@ async def open_guard(resources: Resources) -> AsyncIterator[Guard]:
     settings = resources.settings
 
     async def load() -> Sequence[Key]:
-        return await _load(resources)
+        return await load_keys(resources)
 
     keyring = Keyring(load, keep_seconds=settings.key_cache_seconds)
     loopback = await asyncio.to_thread(is_loopback, settings.host)
@@ -46,8 +46,12 @@ async def open_guard(resources: Resources) -> AsyncIterator[Guard]:
         await keyring.close()
 
 
-async def _load(resources: Resources) -> Sequence[Key]:
-    """All keys, when it is our turn at the database: the pool would let requests go before."""
+async def load_keys(resources: Resources) -> Sequence[Key]:
+    """All keys, when it is our turn at the database: the pool would let requests go before.
+
+    Raises:
+        DatabaseAwayError: or another error of a database that is away.
+    """
     try:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             await resources.turns.acquire()
