@@ -4,7 +4,6 @@ https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
 """
 
 import math
-import time
 from collections.abc import Mapping
 from functools import lru_cache
 
@@ -67,16 +66,21 @@ class Quota:
         """The fields that tell the policy and what is left under it; none without a rate."""
         if self._rate is None:
             return {}
-        stats = await self._rates.limiter.get_window_stats(self._rate, self._caller)
-        seconds = max(0, math.ceil(stats.reset_time - time.time()))
+        before, before_left, now, now_left = await self._counts(self._rate)
+        amount, window = self._rate.amount, self._rate.get_expiry()
+        used = math.floor(before * before_left / window + now)
+        more_in = wait_seconds(before, before_left, now, now_left, window=window, room=used) if used else window
         return {
-            POLICY: f'"{self._policy}";q={self._rate.amount};w={self._rate.get_expiry()}',
-            STATE: f'"{self._policy}";r={max(0, stats.remaining)};t={seconds}',
+            POLICY: f'"{self._policy}";q={amount};w={window}',
+            # The time until there is more again; the library's own would be 0 at the beginning of a window.
+            STATE: f'"{self._policy}";r={max(0, amount - used)};t={min(window, math.ceil(more_in))}',
         }
 
     async def _wait(self, rate: RateLimitItem, requests: int) -> float:
-        counts = await self._rates.storage.get_sliding_window(rate.key_for(self._caller), rate.get_expiry())
-        return wait_seconds(*counts, window=rate.get_expiry(), room=rate.amount - requests + 1)
+        return wait_seconds(*await self._counts(rate), window=rate.get_expiry(), room=rate.amount - requests + 1)
+
+    async def _counts(self, rate: RateLimitItem) -> tuple[int, float, int, float]:
+        return await self._rates.storage.get_sliding_window(rate.key_for(self._caller), rate.get_expiry())
 
 
 def _too_many(requests: int, rate: RateLimitItem) -> InvalidRequest:
