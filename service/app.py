@@ -7,12 +7,15 @@ from functools import partial
 
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.middleware.cors import CORSMiddleware
 
 import service
 import service.detect.endpoints
 import service.encode.endpoints
 import service.system.endpoints
 import service.users.endpoints
+from service.access.middleware import AccessMiddleware
+from service.access.start import open_guard
 from service.database import migrate
 from service.database.embedded import embedded_postgres
 from service.database.engine import make_engine
@@ -31,6 +34,7 @@ from service.openapi import install_openapi
 from service.problem_handlers import install_handlers
 from service.profiles import profile_for
 from service.resources import Resources, detector_params
+from service.security_headers import SecurityHeadersMiddleware, install_docs
 from service.settings import Settings
 from service.system.service import ReadinessProbe
 from service.threads import opened_in_thread
@@ -38,6 +42,12 @@ from service.threads import opened_in_thread
 
 class StartError(Exception):
     """The service cannot start; the message says why and what to do."""
+
+
+CORS_METHODS = ("GET", "POST", "PUT", "DELETE")
+CORS_REQUEST_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id", "traceparent")
+CORS_ANSWER_HEADERS = ("X-Request-Id", "RateLimit", "RateLimit-Policy", "Retry-After", "Server-Timing")
+"""What web pages of other origins may use, where the settings allow any."""
 
 
 def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: AsyncEngine | None = None) -> FastAPI:
@@ -51,8 +61,12 @@ def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: As
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_resources(settings, encoder=encoder, engine=engine) as resources:
+        async with (
+            open_resources(settings, encoder=encoder, engine=engine) as resources,
+            open_guard(resources) as guard,
+        ):
             app.state.resources = resources
+            app.state.guard = guard
             app.state.readiness = ReadinessProbe(resources)
             yield
 
@@ -61,6 +75,8 @@ def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: As
         version=service.__version__,
         summary="Notices when a user's interests swerve, and says when, from what to what, and why.",
         lifespan=lifespan,
+        docs_url=None,  # see install_docs
+        redoc_url=None,
     )
     for feature in (
         service.detect.endpoints,
@@ -71,12 +87,29 @@ def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: As
         app.include_router(feature.router)
     install_handlers(app)
     install_openapi(app)
+    install_docs(app)
+    _add_middleware(app, settings)
+    return app
+
+
+def _add_middleware(app: FastAPI, settings: Settings) -> None:
+    """Innermost first: what is added last sees a request first and an answer last."""
     app.add_middleware(DisconnectMiddleware)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
+    app.add_middleware(AccessMiddleware)  # before the body's limit, so that strangers learn nothing of it
     app.add_middleware(LoadLimitMiddleware, max_requests=settings.max_requests)
     app.add_middleware(ServerTimingMiddleware)
-    app.add_middleware(RequestIdMiddleware)  # added last, so outermost: a refused body's answer has its id too
-    return app
+    if settings.cors_origins:
+        # Outside of access: a browser asks what it may do before it sends a key, and pages may read refusals, too.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=CORS_METHODS,
+            allow_headers=CORS_REQUEST_HEADERS,
+            expose_headers=CORS_ANSWER_HEADERS,
+        )
+    app.add_middleware(SecurityHeadersMiddleware)
+    app.add_middleware(RequestIdMiddleware)  # every answer has its id, a refused body's too
 
 
 @asynccontextmanager

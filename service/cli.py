@@ -5,14 +5,19 @@ import importlib
 import json
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from types import ModuleType
 from typing import Annotated, NoReturn
 
 import typer
+from rich.console import Console
 from sqlalchemy.exc import DBAPIError
 
 import service
+from service.access.scopes import SCOPES
+from service.access.service import wanted
+from service.access.start import ExposedError
 from service.app import StartError, create_app, open_engine
 from service.database import migrate as schema
 from service.database.embedded import EmbeddedPostgresError
@@ -28,8 +33,18 @@ from service.server import PortError, run
 from service.settings import Settings, SettingsError, load_settings
 
 FAILED = 1
-FAILURES = (StartError, EmbeddedPostgresError, DatabaseAwayError, MigrationError, UserKeySecretError, PortError)
+FAILURES = (
+    StartError,
+    ExposedError,
+    EmbeddedPostgresError,
+    DatabaseAwayError,
+    MigrationError,
+    UserKeySecretError,
+    PortError,
+)
 MISUSED = 2
+WIDE = 240
+"""Columns of a table that goes to a program."""
 MISUSES = (ModelFolderError, ProfileError, InputError)
 
 app = typer.Typer(
@@ -39,6 +54,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+keys = typer.Typer(name="keys", help="Make, list and revoke API keys.", no_args_is_help=True)
+app.add_typer(keys)
 
 
 def main() -> None:
@@ -93,6 +111,49 @@ def openapi(
         write_whole(out, text)
     except OSError as error:
         _fail(f"cannot write {out}: {error.strerror}", FAILED)
+
+
+@keys.command("create")
+def create_key(
+    name: Annotated[str, typer.Option(help="To know it by, such as the program that uses it.")],
+    scope: Annotated[
+        list[str],
+        typer.Option(metavar="|".join(SCOPES), help="What it may do; give it again for more. admin may do everything."),
+    ],
+    expires_in: Annotated[str | None, typer.Option(help="How long it is valid, such as 90d, 12h or 30m.")] = None,
+    expires_at: Annotated[str | None, typer.Option(help="Until when it is valid, such as 2027-01-31T00:00Z.")] = None,
+    rate_limit: Annotated[
+        str | None, typer.Option(help="Requests it may make, such as 600/minute [SWERVE_RATE_LIMIT].")
+    ] = None,
+) -> None:
+    """Make an API key and write it to standard output, this once. From the first one on, requests need a key."""
+    settings = _settings()
+
+    def make() -> None:
+        now = datetime.now(UTC)
+        asked = wanted(name, scope, expires_in=expires_in, expires_at=expires_at, rate_limit=rate_limit, now=now)
+        key, told = _command("keys").create(asked, settings, now)
+        typer.echo(key)
+        typer.echo(told, err=True)
+
+    _run(make)
+
+
+@keys.command("list")
+def list_keys() -> None:
+    """List all keys, those revoked and expired too. Secrets are not kept, so they are not shown."""
+    settings = _settings()
+    console = Console(width=None if sys.stdout.isatty() else WIDE, markup=False, highlight=False)
+    _run(lambda: _command("keys").show(settings, console))
+
+
+@keys.command("revoke")
+def revoke_key(
+    key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id; `swerve keys list` shows it.")],
+) -> None:
+    """Revoke a key, for good."""
+    settings = _settings()
+    _run(lambda: typer.echo(_command("keys").revoke(key_id, settings)))
 
 
 LogFile = Annotated[Path, typer.Argument(help="CSV or Parquet with user_id, occurred_at, text; see docs/logs.md.")]

@@ -5,6 +5,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from service.access.problems import KeyNeeded, LocalOnly, RateLimited, ScopeMissing
+from service.access.scopes import NEEDS, Need
 from service.problems import (
     SCHEMA_NAME,
     BodyTooLarge,
@@ -16,6 +18,7 @@ from service.problems import (
 )
 
 FASTAPI_SCHEMAS = ("HTTPValidationError", "ValidationError")
+SECURITY_SCHEME = "api_key"
 
 
 def install_openapi(app: FastAPI) -> None:
@@ -33,7 +36,8 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
     """The document of this app.
 
     Raises:
-        ValueError: an operation without an explicit `operation_id`, after which generated clients would be named.
+        ValueError: an operation without an explicit `operation_id`, after which generated clients would be named, or
+            without an entry in `service.access.scopes.NEEDS`.
     """
     document = get_openapi(
         title=app.title, version=app.version, summary=app.summary, description=app.description, routes=app.routes
@@ -42,18 +46,36 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
         for method, operation in operations.items():
             if operation["operationId"].endswith(f"_{method}"):
                 raise ValueError(f"{method.upper()} {path} has no explicit operation_id")
-            _declare_problems(operation)
+            if operation["operationId"] not in NEEDS:
+                raise ValueError(f"service.access.scopes does not say what {operation['operationId']} needs")
+            need = NEEDS[operation["operationId"]]
+            _declare_problems(operation, need)
+            # For bearer tokens OpenAPI 3.1 has role names here.
+            roles = [] if need == "key" else [need]
+            operation["security"] = [] if need == "nothing" else [{SECURITY_SCHEME: roles}]
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for name in FASTAPI_SCHEMAS:
         schemas.pop(name, None)
     schemas.update(_problem_schemas())
     document["components"]["schemas"] = dict(sorted(schemas.items()))
+    document["components"]["securitySchemes"] = {
+        SECURITY_SCHEME: {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "swerve_<id>_<secret>",
+            "description": "An API key, made with `swerve keys create`, with the scope `ingest`, `read` or `admin`; "
+            "`admin` may do everything. A service on which no key was ever made answers programs on its own machine "
+            "without one.",
+        }
+    }
     return document
 
 
-def _declare_problems(operation: dict[str, Any]) -> None:
+def _declare_problems(operation: dict[str, Any], need: Need) -> None:
     declared = operation["responses"]
     general: list[type[Problem]] = [InternalError]
+    if need != "nothing":
+        general += [KeyNeeded, ScopeMissing, LocalOnly, RateLimited]
     if "422" in declared:
         general.append(InvalidRequest)
     if "requestBody" in operation:

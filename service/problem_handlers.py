@@ -22,6 +22,7 @@ from service.problems import (
     Saturated,
     http_problem,
 )
+from service.security_headers import HEADERS
 from service.system.service import ReadinessProbe
 
 logger = logging.getLogger(__name__)
@@ -88,9 +89,9 @@ async def _database(request: Request, error: Exception) -> Response:
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    # This handler runs outside the middleware, which would otherwise add the header; the server logs the traceback.
+    # This handler runs outside the middleware, which would otherwise add the headers; the server logs the traceback.
     logger.error("request %s failed: %s", _request_id(request), type(error).__name__)
-    return InternalError(headers={"X-Request-Id": _request_id(request)}).response()
+    return InternalError(headers=HEADERS | {"X-Request-Id": _request_id(request)}).response()
 
 
 def _request_id(request: Request) -> str:

@@ -1,13 +1,15 @@
 """Every setting of the service, in one place. Nothing else reads the environment."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import AliasChoices, Field, FiniteFloat, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from pydantic_settings import SettingsError as SourceError
 
+from service.access.rates import parse_rate
 from service.database.engine import normalize_url
 from service.wire import MAX_BEHAVIORS
 
@@ -28,6 +30,8 @@ DEFAULT_BEHAVIOR_WEIGHTS = {
     "dislike": 0.0,
 }
 """How much evidence of interest a behaviour of each type is. A dislike is none."""
+
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
 
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -65,6 +69,22 @@ class Settings(BaseSettings):
         default=None,
         description="Secret from which users' keys are made, the same for every replica; without one, it is made at "
         "first start and kept in the data folder.",
+    )
+    key_cache_seconds: float = Field(
+        default=5.0,
+        ge=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="How old what is known of the API keys may be: a revoked key works no longer than that.",
+    )
+    rate_limit: str | None = Field(
+        default=None,
+        description="Requests that a key may make, such as 600/minute, unless it has a limit of its own; without one, "
+        "any number. Each process counts for itself.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Origins of web pages that may use the service, by commas, such as https://shop.example.",
     )
     max_requests: PositiveInt = Field(
         default=128,
@@ -145,6 +165,25 @@ class Settings(BaseSettings):
         if url is not None:
             normalize_url(url.get_secret_value())
         return url
+
+    @field_validator("rate_limit", mode="after")
+    @classmethod
+    def _check_rate_limit(cls, rate: str | None) -> str | None:
+        if rate is not None:
+            parse_rate(rate)
+        return rate
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, given: object) -> object:
+        return [origin.strip() for origin in given.split(",")] if isinstance(given, str) else given
+
+    @field_validator("cors_origins", mode="after")
+    @classmethod
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        if any(_ORIGIN.fullmatch(origin) is None for origin in origins):
+            raise ValueError("must name each origin in full, such as https://shop.example, by commas")
+        return origins
 
     @field_validator("user_key_secret", mode="after")
     @classmethod

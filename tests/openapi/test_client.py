@@ -6,7 +6,7 @@ from http import HTTPStatus
 from uuid import uuid4
 
 import pytest
-from swerve_client import Client
+from swerve_client import AuthenticatedClient
 from swerve_client.api.detect import detect, detect_batch
 from swerve_client.api.encode import encode
 from swerve_client.api.system import get_livez, get_model, get_readyz
@@ -30,12 +30,15 @@ from swerve_client.models import (
 
 from tests.conftest import Server
 
+KEYLESS = "none"
+"""The shared service has no keys, so it asks for none."""
+
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
-def client(server: Server) -> Iterator[Client]:
-    with Client(base_url=server.url) as client:
+def client(server: Server) -> Iterator[AuthenticatedClient]:
+    with AuthenticatedClient(base_url=server.url, token=KEYLESS) as client:
         yield client
 
 
@@ -48,7 +51,7 @@ def behaviors(texts: list[str]) -> list[Behavior]:
     return [Behavior(text=text, occurred_at=START + timedelta(hours=6 * n)) for n, text in enumerate(texts)]
 
 
-def test_detect_then_history_then_erasure(client: Client, themes: dict[str, list[str]], user: str) -> None:
+def test_detect_then_history_then_erasure(client: AuthenticatedClient, themes: dict[str, list[str]], user: str) -> None:
     texts = themes["cooking"] + themes["astronomy"][:15]
     answer = detect.sync(client=client, body=DetectRequest(user_id=user, behaviors=behaviors(texts)))
     assert isinstance(answer, DetectResponse)
@@ -72,7 +75,7 @@ def test_detect_then_history_then_erasure(client: Client, themes: dict[str, list
     assert gone.parsed.type_ == "/problems/unknown-user"
 
 
-def test_options_and_batch(client: Client, themes: dict[str, list[str]], user: str) -> None:
+def test_options_and_batch(client: AuthenticatedClient, themes: dict[str, list[str]], user: str) -> None:
     options = DetectOptions(detector="window", include=["topics"], persist=False)
     one = DetectRequest(user_id=user, behaviors=behaviors(themes["guitar"]), options=options)
     answer = detect_batch.sync(client=client, body=BatchRequest(requests=[one, one]))
@@ -82,13 +85,13 @@ def test_options_and_batch(client: Client, themes: dict[str, list[str]], user: s
         assert (item.result.change.detector, item.result.interest) == ("window", None)
 
 
-def test_encode(client: Client) -> None:
+def test_encode(client: AuthenticatedClient) -> None:
     answer = encode.sync(client=client, body=EncodeRequest(texts=["trail running shoes", "jogging"]))
     assert isinstance(answer, EncodeResponse)
     assert [len(vector) for vector in answer.vectors] == [answer.dim] * 2
 
 
-def test_system(client: Client) -> None:
+def test_system(client: AuthenticatedClient) -> None:
     assert isinstance(get_livez.sync(client=client), Liveness)
     assert isinstance(get_readyz.sync(client=client), Readiness)
     model = get_model.sync(client=client)
@@ -96,21 +99,21 @@ def test_system(client: Client) -> None:
     assert (model.id, model.dim, model.precision) == ("all-MiniLM-L6-v2", 384, "fp32")
 
 
-def test_a_bad_request_is_a_problem_with_its_field(client: Client, user: str) -> None:
+def test_a_bad_request_is_a_problem_with_its_field(client: AuthenticatedClient, user: str) -> None:
     answer = detect.sync(client=client, body=DetectRequest(user_id=user, behaviors=behaviors([""])))
     assert isinstance(answer, ProblemDetails)
     assert isinstance(answer.errors, list)
     assert [error.field for error in answer.errors] == ["behaviors[0].text"]
 
 
-async def _async_detect(client: Client, user: str) -> object:
+async def _async_detect(client: AuthenticatedClient, user: str) -> object:
     return await detect.asyncio(client=client, body=DetectRequest(user_id=user, behaviors=behaviors(["pasta"])))
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_the_asynchronous_half(server: Server, user: str) -> None:
-    async with Client(base_url=server.url) as client:
+    async with AuthenticatedClient(base_url=server.url, token=KEYLESS) as client:
         answer = await _async_detect(client, user)
     assert isinstance(answer, DetectResponse)
     assert answer.accepted == 1

@@ -162,8 +162,8 @@ def test_a_request_under_way_is_finished(tmp_path: Path, profile_path: Path, pos
     with serving(tmp_path, SWERVE_PROFILE=str(profile_path), SWERVE_DRAIN_DELAY_SECONDS="0") as (process, address):
         host, _, port = address.removeprefix("http://").rpartition(":")
         with socket.create_connection((host, int(port)), timeout=30) as connection:
-            head = "POST /encode HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n"
-            connection.sendall(head.encode() + b"{")  # half a body: the request has begun
+            headers = f"Host: {host}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n"
+            connection.sendall(f"POST /encode HTTP/1.1\r\n{headers}{{".encode())  # half a body: the request has begun
             connection.settimeout(0.3)
             with pytest.raises(TimeoutError):
                 connection.recv(1)

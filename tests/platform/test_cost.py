@@ -55,7 +55,8 @@ def statements(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> Iterator
 async def app(
     settings: Settings, encoder: FakeEncoder, engine: AsyncEngine, statements: list[str]
 ) -> AsyncIterator[FastAPI]:
-    app = create_app(settings, encoder=encoder, engine=engine)
+    # The API keys are read every few seconds, whatever the number of requests; here not in between.
+    app = create_app(settings.model_copy(update={"key_cache_seconds": 3600.0}), encoder=encoder, engine=engine)
     async with app.router.lifespan_context(app):
         assert statements
         yield app
@@ -63,7 +64,7 @@ async def app(
 
 @pytest.fixture
 async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://swerve") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
         yield client
 
 
@@ -121,7 +122,7 @@ async def test_known_texts_are_not_encoded_again(model_dir: Any, database_url: s
     app = create_app(settings)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://swerve") as client,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
     ):
         encoder = app.state.resources.encoder
         await asyncio.gather(*(detect(client, request(f"u{n}", 0, 40)) for n in range(8)))

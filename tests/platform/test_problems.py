@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, FiniteFloat, f
 from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from service.access.scopes import NEEDS
 from service.database.engine import DatabaseAwayError
 from service.encoder import EncoderSaturatedError
 from service.openapi import install_openapi
@@ -69,7 +70,9 @@ RAISED: dict[str, Exception] = {
 
 
 @pytest.fixture
-def app() -> FastAPI:
+def app(monkeypatch: pytest.MonkeyPatch) -> FastAPI:
+    for operation in ("post_detect", "get_raise", "get_plain"):
+        monkeypatch.setitem(NEEDS, operation, "nothing")
     app = FastAPI(title="test", version="1")
     install_handlers(app)
     install_openapi(app)

@@ -13,6 +13,10 @@ from service.settings import DEFAULT_BEHAVIOR_WEIGHTS, SettingsError, load_setti
         ("SWERVE_ENCODER_CAPACITY_TEXTS", "500", "SWERVE_ENCODER_CAPACITY_TEXTS must be at least 1000"),
         ("SWERVE_BEHAVIOR_WEIGHTS", "{broken", "SWERVE_BEHAVIOR_WEIGHTS: must be JSON"),
         ("SWERVE_BEHAVIOR_WEIGHTS", '{"view": -1}', "SWERVE_BEHAVIOR_WEIGHTS[view]: "),
+        ("SWERVE_RATE_LIMIT", "many", "SWERVE_RATE_LIMIT: must be a number of requests and a time"),
+        ("SWERVE_KEY_CACHE_SECONDS", "-1", "SWERVE_KEY_CACHE_SECONDS: "),
+        ("SWERVE_CORS_ORIGINS", "*", "SWERVE_CORS_ORIGINS: must name each origin in full"),
+        ("SWERVE_CORS_ORIGINS", "https://a.example/", "SWERVE_CORS_ORIGINS: must name each origin in full"),
         ("SWERVE_USER_KEY_SECRET", "tooshort", "SWERVE_USER_KEY_SECRET: must have at least 16"),
         ("DATABASE_URL", "mysql://u:hunter2@h/d", "DATABASE_URL: must begin with postgresql://"),
         ("SWERVE_DATABASE_URL", "postgresql://u:hunter2@h", "SWERVE_DATABASE_URL: names no database"),
@@ -59,3 +63,8 @@ def test_behavior_weights_extend_the_defaults(monkeypatch: pytest.MonkeyPatch) -
 def test_what_is_given_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWERVE_PORT", "1234")
     assert load_settings(port=4321).port == 4321
+
+
+def test_origins_are_written_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWERVE_CORS_ORIGINS", "https://shop.example, http://localhost:3000")
+    assert load_settings().cors_origins == ("https://shop.example", "http://localhost:3000")

@@ -41,6 +41,16 @@ def _parse_response(
 
         return response_200
 
+    if response.status_code == 401:
+        response_401 = ProblemDetails.from_dict(response.json())
+
+        return response_401
+
+    if response.status_code == 403:
+        response_403 = ProblemDetails.from_dict(response.json())
+
+        return response_403
+
     if response.status_code == 409:
         response_409 = ProblemDetails.from_dict(response.json())
 
@@ -55,6 +65,11 @@ def _parse_response(
         response_422 = ProblemDetails.from_dict(response.json())
 
         return response_422
+
+    if response.status_code == 429:
+        response_429 = ProblemDetails.from_dict(response.json())
+
+        return response_429
 
     if response.status_code == 500:
         response_500 = ProblemDetails.from_dict(response.json())
@@ -85,7 +100,7 @@ def _build_response(
 
 def sync_detailed(
     *,
-    client: AuthenticatedClient | Client,
+    client: AuthenticatedClient,
     body: BatchRequest,
     idempotency_key: str | Unset = UNSET,
 ) -> Response[BatchResponse | ProblemDetails]:
@@ -97,6 +112,8 @@ def sync_detailed(
     An `Idempotency-Key` counts for each request together with its place in the batch: sent again, those
     that had a
     result get it again, those that had a problem are tried again.
+
+    Under a rate limit a batch counts as the requests in it.
 
     Args:
         idempotency_key (str | Unset): Names this request, 1 to 255 characters, such as a UUID.
@@ -127,7 +144,7 @@ def sync_detailed(
 
 def sync(
     *,
-    client: AuthenticatedClient | Client,
+    client: AuthenticatedClient,
     body: BatchRequest,
     idempotency_key: str | Unset = UNSET,
 ) -> BatchResponse | ProblemDetails | None:
@@ -139,6 +156,8 @@ def sync(
     An `Idempotency-Key` counts for each request together with its place in the batch: sent again, those
     that had a
     result get it again, those that had a problem are tried again.
+
+    Under a rate limit a batch counts as the requests in it.
 
     Args:
         idempotency_key (str | Unset): Names this request, 1 to 255 characters, such as a UUID.
@@ -164,7 +183,7 @@ def sync(
 
 async def asyncio_detailed(
     *,
-    client: AuthenticatedClient | Client,
+    client: AuthenticatedClient,
     body: BatchRequest,
     idempotency_key: str | Unset = UNSET,
 ) -> Response[BatchResponse | ProblemDetails]:
@@ -176,6 +195,8 @@ async def asyncio_detailed(
     An `Idempotency-Key` counts for each request together with its place in the batch: sent again, those
     that had a
     result get it again, those that had a problem are tried again.
+
+    Under a rate limit a batch counts as the requests in it.
 
     Args:
         idempotency_key (str | Unset): Names this request, 1 to 255 characters, such as a UUID.
@@ -204,7 +225,7 @@ async def asyncio_detailed(
 
 async def asyncio(
     *,
-    client: AuthenticatedClient | Client,
+    client: AuthenticatedClient,
     body: BatchRequest,
     idempotency_key: str | Unset = UNSET,
 ) -> BatchResponse | ProblemDetails | None:
@@ -216,6 +237,8 @@ async def asyncio(
     An `Idempotency-Key` counts for each request together with its place in the batch: sent again, those
     that had a
     result get it again, those that had a problem are tried again.
+
+    Under a rate limit a batch counts as the requests in it.
 
     Args:
         idempotency_key (str | Unset): Names this request, 1 to 255 characters, such as a UUID.

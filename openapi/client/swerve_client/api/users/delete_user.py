@@ -38,6 +38,16 @@ def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Res
         response_204 = cast(Any, None)
         return response_204
 
+    if response.status_code == 401:
+        response_401 = ProblemDetails.from_dict(response.json())
+
+        return response_401
+
+    if response.status_code == 403:
+        response_403 = ProblemDetails.from_dict(response.json())
+
+        return response_403
+
     if response.status_code == 404:
         response_404 = ProblemDetails.from_dict(response.json())
 
@@ -47,6 +57,11 @@ def _parse_response(*, client: AuthenticatedClient | Client, response: httpx.Res
         response_422 = ProblemDetails.from_dict(response.json())
 
         return response_422
+
+    if response.status_code == 429:
+        response_429 = ProblemDetails.from_dict(response.json())
+
+        return response_429
 
     if response.status_code == 500:
         response_500 = ProblemDetails.from_dict(response.json())
@@ -78,7 +93,7 @@ def _build_response(
 def sync_detailed(
     user_id: str,
     *,
-    client: AuthenticatedClient | Client,
+    client: AuthenticatedClient,
     domain: str | Unset = "default",
 ) -> Response[Any | ProblemDetails]:
     """Erase a user
@@ -115,7 +130,7 @@ def sync_detailed(
 def sync(
     user_id: str,
     *,
-    client: AuthenticatedClient | Client,
+    client: AuthenticatedClient,
     domain: str | Unset = "default",
 ) -> Any | ProblemDetails | None:
     """Erase a user
@@ -147,7 +162,7 @@ def sync(
 async def asyncio_detailed(
     user_id: str,
     *,
-    client: AuthenticatedClient | Client,
+    client: AuthenticatedClient,
     domain: str | Unset = "default",
 ) -> Response[Any | ProblemDetails]:
     """Erase a user
@@ -182,7 +197,7 @@ async def asyncio_detailed(
 async def asyncio(
     user_id: str,
     *,
-    client: AuthenticatedClient | Client,
+    client: AuthenticatedClient,
     domain: str | Unset = "default",
 ) -> Any | ProblemDetails | None:
     """Erase a user

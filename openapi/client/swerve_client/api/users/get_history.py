@@ -92,6 +92,16 @@ def _parse_response(
 
         return response_200
 
+    if response.status_code == 401:
+        response_401 = ProblemDetails.from_dict(response.json())
+
+        return response_401
+
+    if response.status_code == 403:
+        response_403 = ProblemDetails.from_dict(response.json())
+
+        return response_403
+
     if response.status_code == 404:
         response_404 = ProblemDetails.from_dict(response.json())
 
@@ -137,7 +147,7 @@ def _build_response(
 def sync_detailed(
     user_id: str,
     *,
-    client: AuthenticatedClient | Client,
+    client: AuthenticatedClient,
     domain: str | Unset = "default",
     include: list[Literal["vectors"]] | Unset = UNSET,
     encoding_format: GetHistoryEncodingFormat | Unset = "float",
@@ -193,7 +203,7 @@ def sync_detailed(
 def sync(
     user_id: str,
     *,
-    client: AuthenticatedClient | Client,
+    client: AuthenticatedClient,
     domain: str | Unset = "default",
     include: list[Literal["vectors"]] | Unset = UNSET,
     encoding_format: GetHistoryEncodingFormat | Unset = "float",
@@ -244,7 +254,7 @@ def sync(
 async def asyncio_detailed(
     user_id: str,
     *,
-    client: AuthenticatedClient | Client,
+    client: AuthenticatedClient,
     domain: str | Unset = "default",
     include: list[Literal["vectors"]] | Unset = UNSET,
     encoding_format: GetHistoryEncodingFormat | Unset = "float",
@@ -298,7 +308,7 @@ async def asyncio_detailed(
 async def asyncio(
     user_id: str,
     *,
-    client: AuthenticatedClient | Client,
+    client: AuthenticatedClient,
     domain: str | Unset = "default",
     include: list[Literal["vectors"]] | Unset = UNSET,
     encoding_format: GetHistoryEncodingFormat | Unset = "float",

@@ -57,6 +57,16 @@ def _parse_response(
 
         return response_200
 
+    if response.status_code == 401:
+        response_401 = ProblemDetails.from_dict(response.json())
+
+        return response_401
+
+    if response.status_code == 403:
+        response_403 = ProblemDetails.from_dict(response.json())
+
+        return response_403
+
     if response.status_code == 404:
         response_404 = ProblemDetails.from_dict(response.json())
 
@@ -102,7 +112,7 @@ def _build_response(
 def sync_detailed(
     user_id: str,
     *,
-    client: AuthenticatedClient | Client,
+    client: AuthenticatedClient,
     domain: str | Unset = "default",
     include: list[Literal["vectors"]] | Unset = UNSET,
     encoding_format: GetInterestEncodingFormat | Unset = "float",
@@ -143,7 +153,7 @@ def sync_detailed(
 def sync(
     user_id: str,
     *,
-    client: AuthenticatedClient | Client,
+    client: AuthenticatedClient,
     domain: str | Unset = "default",
     include: list[Literal["vectors"]] | Unset = UNSET,
     encoding_format: GetInterestEncodingFormat | Unset = "float",
@@ -179,7 +189,7 @@ def sync(
 async def asyncio_detailed(
     user_id: str,
     *,
-    client: AuthenticatedClient | Client,
+    client: AuthenticatedClient,
     domain: str | Unset = "default",
     include: list[Literal["vectors"]] | Unset = UNSET,
     encoding_format: GetInterestEncodingFormat | Unset = "float",
@@ -218,7 +228,7 @@ async def asyncio_detailed(
 async def asyncio(
     user_id: str,
     *,
-    client: AuthenticatedClient | Client,
+    client: AuthenticatedClient,
     domain: str | Unset = "default",
     include: list[Literal["vectors"]] | Unset = UNSET,
     encoding_format: GetInterestEncodingFormat | Unset = "float",
