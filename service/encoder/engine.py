@@ -19,6 +19,7 @@ from service.encoder.errors import EncoderClosedError, EncodingFailedError, Mode
 from service.encoder.manifest import Manifest, read_manifest
 from service.encoder.permits import Permits
 from service.encoder.session import CPU, Graph, open_graph
+from service.encoder.stats import EncoderStats, Listener, Listeners, Run
 from service.encoder.tokenization import TextTokenizer, Tokens
 from service.encoder.work import Call, Work, WorkBoard
 
@@ -36,42 +37,6 @@ _PACE_TEXTS = 200
 # The canary was recorded from the same graph, so what is left is the difference between two machines' kernels. int8
 # kernels differ most: without VNNI, products saturate.
 _CANARY_COSINE = {"fp32": 0.999, "fp16": 0.998, "int8": 0.97}
-
-
-@dataclass(frozen=True, slots=True)
-class EncoderStats:
-    """Counters since the start, and the load now.
-
-    Attributes:
-        texts_encoded: texts run through the model, canaries included.
-        cache_hits: texts answered from the cache.
-        joined: texts answered by the work for an identical text that was already under way.
-        dropped: texts not encoded, because every caller was gone.
-        batches: runs of the model.
-        tokens: tokens in those runs, padding excluded.
-        padded_tokens: the same, padding included.
-        busy_seconds: time spent in those runs.
-        tokenize_seconds: time spent tokenizing.
-        cached: entries of the cache now.
-        admitted: texts under permits now.
-    """
-
-    texts_encoded: int
-    cache_hits: int
-    joined: int
-    dropped: int
-    batches: int
-    tokens: int
-    padded_tokens: int
-    busy_seconds: float
-    tokenize_seconds: float
-    cached: int
-    admitted: int
-
-    @property
-    def padding_share(self) -> float:
-        """Padding's share of all tokens run; 0 before the first run."""
-        return 1 - self.tokens / self.padded_tokens if self.padded_tokens else 0.0
 
 
 @dataclass(slots=True)
@@ -128,6 +93,7 @@ class OnnxEncoder:
         self._board = WorkBoard(manifest.dim, cache_texts)
         self._pool = Pool(_policy(graph.provider, max_batch_tokens))
         self._runs = _Runs()
+        self._listeners = Listeners()
         # A daemon, so that a process that forgot to close the encoder still ends.
         self._thread = threading.Thread(target=self._serve, args=(graph,), name="encoder", daemon=True)
         self._thread.start()
@@ -174,8 +140,10 @@ class OnnxEncoder:
         return EncoderStats(
             texts_encoded=runs.texts,
             cache_hits=counts.cache_hits,
+            cache_misses=counts.cache_misses,
             joined=counts.joined,
             dropped=counts.dropped,
+            truncated=counts.truncated,
             batches=runs.batches,
             tokens=runs.tokens,
             padded_tokens=runs.padded_tokens,
@@ -183,7 +151,12 @@ class OnnxEncoder:
             tokenize_seconds=runs.tokenize_seconds,
             cached=self._board.cached,
             admitted=self._permits.admitted,
+            pending=self._board.pending,
         )
+
+    def listening(self, listener: Listener) -> AbstractContextManager[None]:
+        """Have every run of the model told to the listener, as long as the context is open."""
+        return self._listeners.added(listener)
 
     def admit(self, texts: int) -> AbstractContextManager[Permit]:
         """Ask for the right to encode that many texts; held for the length of the `with` block.
@@ -290,8 +263,12 @@ class OnnxEncoder:
         started = time.perf_counter()
         vectors = self._forward(graph, batch)
         seconds = time.perf_counter() - started
-        self._count(batch, graph, seconds)
-        self._board.deliver(works, vectors, seconds)
+        padded = math.prod(graph.shape(len(batch), max(map(len, batch))))
+        tokens = sum(map(len, batch))
+        self._count(len(batch), tokens, padded, seconds)
+        calls = self._board.deliver(works, vectors, seconds)
+        callers = [call.context for call in sorted(calls, key=lambda call: call.submitted)]
+        self._listeners.tell(Run(len(batch), tokens, padded, seconds, callers))
 
     def _forward(self, graph: Graph, batch: Sequence[Tokens]) -> Vectors:
         shape = graph.shape(len(batch), max(map(len, batch)))
@@ -300,15 +277,15 @@ class OnnxEncoder:
             raise ValueError(f"the model gave an array of shape {vectors.shape}, or numbers that are not finite")
         return vectors
 
-    def _count(self, batch: Sequence[Tokens], graph: Graph, seconds: float) -> None:
+    def _count(self, texts: int, tokens: int, padded: int, seconds: float) -> None:
         runs = self._runs
-        runs.texts += len(batch)
+        runs.texts += texts
         runs.batches += 1
-        runs.tokens += sum(map(len, batch))
-        runs.padded_tokens += math.prod(graph.shape(len(batch), max(map(len, batch))))
+        runs.tokens += tokens
+        runs.padded_tokens += padded
         runs.seconds += seconds
-        weight = min(1.0, len(batch) / _PACE_TEXTS) if runs.pace else 1.0
-        runs.pace += weight * (seconds / len(batch) - runs.pace)
+        weight = min(1.0, texts / _PACE_TEXTS) if runs.pace else 1.0
+        runs.pace += weight * (seconds / texts - runs.pace)
 
     def _waiting(self) -> float:
         """Seconds in which what is waiting should be done, at the speed of late."""
