@@ -17,6 +17,7 @@ from service.database import migrate
 from service.database.embedded import embedded_postgres
 from service.database.engine import make_engine
 from service.database.sessions import read_sessions, write_sessions
+from service.database.turns import Turns
 from service.detection import detector
 from service.detection.profile import Profile
 from service.detection.state import StateError
@@ -31,6 +32,10 @@ from service.profiles import profile_for
 from service.resources import Resources, detector_params
 from service.settings import Settings
 from service.system.service import ReadinessProbe
+from service.telemetry.collectors import ResourcesCollector, collecting
+from service.telemetry.metrics import Metrics
+from service.telemetry.middleware import TelemetryMiddleware
+from service.telemetry.tracing import Tracing
 from service.threads import opened_in_thread
 
 
@@ -46,20 +51,33 @@ def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: As
         encoder: used instead of the one in the settings' model folder; the caller closes it.
         engine: used instead of one on the settings' database; the caller disposes of it.
     """
+    metrics, tracing = Metrics(), Tracing(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_resources(settings, encoder=encoder, engine=engine) as resources:
+        async with (
+            tracing.running(),
+            open_resources(settings, encoder=encoder, engine=engine, metrics=metrics) as resources,
+        ):
             app.state.resources = resources
             app.state.readiness = ReadinessProbe(resources)
-            yield
+            collector = ResourcesCollector(resources, lambda: app.state.readiness.found)
+            with (
+                collecting(metrics.registry, collector),
+                resources.encoder.listening(metrics.ran),
+                resources.encoder.listening(tracing.ran),
+            ):
+                yield
 
     app = FastAPI(
         title="Swerve",
         version=service.__version__,
         summary="Notices when a user's interests swerve, and says when, from what to what, and why.",
         lifespan=lifespan,
+        # FastAPI's own would tell every path and query, which hold user ids, to whatever provider is set globally.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    app.state.metrics = metrics
     for feature in (
         service.detect.endpoints,
         service.users.endpoints,
@@ -73,13 +91,18 @@ def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: As
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
     app.add_middleware(LoadLimitMiddleware, max_requests=settings.max_requests)
     app.add_middleware(ServerTimingMiddleware)
+    app.add_middleware(TelemetryMiddleware, metrics=metrics, tracing=tracing)
     app.add_middleware(RequestIdMiddleware)  # added last, so outermost: a refused body's answer has its id too
     return app
 
 
 @asynccontextmanager
 async def open_resources(
-    settings: Settings, *, encoder: Encoder | None = None, engine: AsyncEngine | None = None
+    settings: Settings,
+    *,
+    encoder: Encoder | None = None,
+    engine: AsyncEngine | None = None,
+    metrics: Metrics | None = None,
 ) -> AsyncIterator[Resources]:
     """Open the database, the model and the profile, and close them in reverse.
 
@@ -92,6 +115,7 @@ async def open_resources(
         ModelFolderError: the model folder cannot be served.
         ProfileError: the profile cannot be used.
     """
+    metrics = Metrics() if metrics is None else metrics
     async with AsyncExitStack() as stack:
         # The model goes first: without one nothing else is begun, not even a data folder.
         if encoder is None:
@@ -117,12 +141,13 @@ async def open_resources(
             settings=settings,
             encoder=encoder,
             engine=engine,
-            turns=asyncio.Semaphore(settings.database_pool_size),
+            turns=Turns(settings.database_pool_size, metrics.database_wait.observe),
             statements=engine.execution_options(isolation_level="AUTOCOMMIT"),
             read_sessions=read_sessions(engine),
             write_sessions=write_sessions(engine),
             profile=profile,
             user_key_secret=secret,
+            metrics=metrics,
         )
 
 

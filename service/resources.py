@@ -1,6 +1,5 @@
 """What the requests of one app share."""
 
-import asyncio
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -9,10 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 from starlette.requests import HTTPConnection
 
 from service.database.sessions import ReadSession, WriteSession
+from service.database.turns import Turns
 from service.detection.detector import Params
 from service.detection.profile import Profile
 from service.encoder.contract import Encoder
 from service.settings import Settings
+from service.telemetry.metrics import Metrics
 
 
 @dataclass(slots=True)
@@ -30,6 +31,7 @@ class Resources:
         write_sessions: makes transactions that may write.
         profile: calibration for the encoder's space; None without a fitting one.
         user_key_secret: see `service.identity.user_key`.
+        metrics: of the app.
         draining: the service was asked to stop; `/readyz` says so while requests are still taken.
     """
 
@@ -37,11 +39,12 @@ class Resources:
     encoder: Encoder
     engine: AsyncEngine
     statements: AsyncEngine
-    turns: asyncio.Semaphore
+    turns: Turns
     read_sessions: async_sessionmaker[ReadSession]
     write_sessions: async_sessionmaker[WriteSession]
     profile: Profile | None
     user_key_secret: bytes = field(repr=False)
+    metrics: Metrics = field(default_factory=Metrics)
     draining: bool = False
 
 

@@ -37,11 +37,11 @@ class Timings:
 
     def __init__(self) -> None:
         self._began = time.perf_counter()
-        self._seconds: dict[Phase, float] = dict.fromkeys(PHASES, 0.0)
+        self._seconds: dict[str, float] = dict.fromkeys(PHASES, 0.0)
         self.intervals: list[Interval] = []
 
     @property
-    def seconds(self) -> Mapping[Phase, float]:
+    def seconds(self) -> Mapping[str, float]:
         """Of every phase; 0 where nothing was counted to it."""
         return self._seconds
 

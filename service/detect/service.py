@@ -21,6 +21,7 @@ from service.detect.decide import Decision, Stored, Taken, decide, restore
 from service.detect.incoming import Incoming, check
 from service.detect.repository import Known, NewSnapshot, Update, User, Version
 from service.detect.schemas import BatchItem, DetectRequest, DetectResponse, Rejected
+from service.detect.tally import count_decision
 from service.detection import codec
 from service.detection.detector import Rule
 from service.encoding import encode_texts
@@ -123,7 +124,9 @@ async def judge(resources: Resources, request: DetectRequest, behaviors: list[In
     """Decide on encoded behaviours. What comes of them is stored in one transaction, committed before this returns."""
     user = User(request.domain, user_key(resources.user_key_secret, request.domain, request.user_id))
     judging = Judging(resources, request, user, behaviors)
-    return await (judging.write() if request.options.persist else judging.read())
+    response = await (judging.write() if request.options.persist else judging.read())
+    count_decision(resources.metrics, response, stored=request.options.persist)
+    return response
 
 
 class Judging:

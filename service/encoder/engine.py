@@ -262,13 +262,14 @@ class OnnxEncoder:
         batch = [work.tokens for work in works if work.tokens is not None]
         started = time.perf_counter()
         vectors = self._forward(graph, batch)
-        seconds = time.perf_counter() - started
+        ended = time.perf_counter()
+        seconds = ended - started
         padded = math.prod(graph.shape(len(batch), max(map(len, batch))))
         tokens = sum(map(len, batch))
         self._count(len(batch), tokens, padded, seconds)
         calls = self._board.deliver(works, vectors, seconds)
         callers = [call.context for call in sorted(calls, key=lambda call: call.submitted)]
-        self._listeners.tell(Run(len(batch), tokens, padded, seconds, callers))
+        self._listeners.tell(Run(len(batch), tokens, padded, seconds, ended, callers))
 
     def _forward(self, graph: Graph, batch: Sequence[Tokens]) -> Vectors:
         shape = graph.shape(len(batch), max(map(len, batch)))

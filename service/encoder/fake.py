@@ -102,7 +102,7 @@ class FakeEncoder:
         limit = self._info.max_tokens
         vectors = np.array([self._vector(found[:limit]) for found in words], dtype=np.float32)
         truncated = np.array([len(w) > limit for w in words], bool)
-        self._count([min(len(w), limit) for w in words], int(truncated.sum()), time.perf_counter() - began)
+        self._count([min(len(w), limit) for w in words], int(truncated.sum()), began)
         return Encoded(vectors.reshape(len(texts), self._info.dim), truncated)
 
     async def canary(self) -> bool:
@@ -113,8 +113,10 @@ class FakeEncoder:
         """Encode nothing any more."""
         self._closed = True
 
-    def _count(self, lengths: Sequence[int], truncated: int, seconds: float) -> None:
-        run = Run(len(lengths), sum(lengths), len(lengths) * max(lengths, default=0), seconds, [copy_context()])
+    def _count(self, lengths: Sequence[int], truncated: int, began: float) -> None:
+        ended = time.perf_counter()
+        padded = len(lengths) * max(lengths, default=0)
+        run = Run(len(lengths), sum(lengths), padded, ended - began, ended, [copy_context()])
         self.texts_encoded += run.texts
         self._truncated += truncated
         self._batches += 1

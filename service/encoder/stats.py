@@ -60,6 +60,7 @@ class Run:
         tokens: of the batch, padding excluded.
         padded_tokens: the same, padding included.
         seconds: that it took.
+        ended: when, on `time.perf_counter`.
         callers: the contexts, each a copy, of those who wait for one of its texts; the oldest call's first.
     """
 
@@ -67,6 +68,7 @@ class Run:
     tokens: int
     padded_tokens: int
     seconds: float
+    ended: float
     callers: Sequence[Context] = ()
 
 
@@ -94,5 +96,5 @@ class Listeners:
         for listener in self._listeners:
             try:
                 listener(run)
-            except Exception:
+            except Exception:  # noqa: BLE001 - the encoder's thread must survive it
                 _log.exception("a listener to the encoder's runs failed")
