@@ -5,6 +5,7 @@ conventions ask for, are left out: they hold user ids. Nothing of a user's is in
 """
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -31,7 +32,7 @@ from service.telemetry.routes import OTHER_METHOD, method_of
 from service.timing import Interval, Phase, Timings
 
 TRACES_PATH = "/v1/traces"
-FLUSH_TIMEOUT_S = 5.0
+FLUSH_TIMEOUT_S = 3.0
 """How long a service that stops waits for a collector that does not answer."""
 MAX_LINKS = 64
 """Of a batch to the requests in it."""
@@ -130,15 +131,15 @@ class Tracing:
         if endpoint is None:
             yield
             return
-        processor = BatchSpanProcessor(OTLPSpanExporter(endpoint=endpoint))
+        exporter = OTLPSpanExporter(endpoint=endpoint)
         provider = TracerProvider(resource=_resource(), shutdown_on_exit=False)
-        provider.add_span_processor(processor)
+        provider.add_span_processor(BatchSpanProcessor(exporter))
         self._tracer = provider.get_tracer("swerve", service.__version__)
         try:
             yield
         finally:
             self._tracer = None
-            await asyncio.to_thread(_close, provider)
+            await asyncio.to_thread(_close, provider, exporter)
 
     def begin(self, scope: Scope) -> RequestSpan | None:
         """The span of a request, of which the client's `traceparent` is the parent; None where none is wanted."""
@@ -189,9 +190,12 @@ def _resource() -> Resource:
     return given if named else given.merge(Resource({SERVICE_NAME: "swerve"}))
 
 
-def _close(provider: TracerProvider) -> None:
-    provider.force_flush(int(FLUSH_TIMEOUT_S * 1000))
+def _close(provider: TracerProvider, exporter: OTLPSpanExporter) -> None:
+    """Send what is left. The provider would try for half a minute, longer than many give a service to stop."""
+    give_up = threading.Timer(FLUSH_TIMEOUT_S, exporter.shutdown)
+    give_up.start()
     provider.shutdown()
+    give_up.cancel()
 
 
 def _is_sampled(context: SpanContext) -> bool:
