@@ -15,6 +15,10 @@ from service.settings import DEFAULT_BEHAVIOR_WEIGHTS, SettingsError, load_setti
         ("SWERVE_BEHAVIOR_WEIGHTS", '{"view": -1}', "SWERVE_BEHAVIOR_WEIGHTS[view]: "),
         ("SWERVE_USER_KEY_SECRET", "tooshort", "SWERVE_USER_KEY_SECRET: must have at least 16"),
         ("DATABASE_URL", "mysql://u:hunter2@h/d", "DATABASE_URL: must begin with postgresql://"),
+        ("SWERVE_LOG_LEVEL", "loud", "SWERVE_LOG_LEVEL: "),
+        ("SWERVE_LOG_FORMAT", "xml", "SWERVE_LOG_FORMAT: "),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "hunter2:4318", "OTEL_EXPORTER_OTLP_ENDPOINT: must begin with http://"),
+        ("SWERVE_OTLP_TRACES_ENDPOINT", "hunter2", "SWERVE_OTLP_TRACES_ENDPOINT: must begin with http://"),
         ("SWERVE_DATABASE_URL", "postgresql://u:hunter2@h", "SWERVE_DATABASE_URL: names no database"),
         ("DATABASE_URL", "postgresql://u:hun:ter2@h:x/d", "DATABASE_URL: has a port that is not a number"),
     ],
@@ -59,3 +63,16 @@ def test_behavior_weights_extend_the_defaults(monkeypatch: pytest.MonkeyPatch) -
 def test_what_is_given_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWERVE_PORT", "1234")
     assert load_settings(port=4321).port == 4321
+
+
+def test_a_level_is_read_in_capitals_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWERVE_LOG_LEVEL", "WARNING")
+    monkeypatch.setenv("SWERVE_LOG_FORMAT", "JSON")
+    assert (load_settings().log_level, load_settings().log_format) == ("warning", "json")
+
+
+def test_opentelemetrys_own_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://other:4318")
+    assert load_settings().otlp_endpoint == "http://other:4318"
+    monkeypatch.setenv("SWERVE_OTLP_ENDPOINT", "http://ours:4318")
+    assert load_settings().otlp_endpoint == "http://ours:4318"
