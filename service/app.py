@@ -20,6 +20,7 @@ from service.database import migrate
 from service.database.embedded import embedded_postgres
 from service.database.engine import make_engine
 from service.database.sessions import read_sessions, write_sessions
+from service.database.turns import Turns
 from service.detection import detector
 from service.detection.profile import Profile
 from service.detection.state import StateError
@@ -37,6 +38,10 @@ from service.resources import Resources, detector_params
 from service.security_headers import SecurityHeadersMiddleware, install_docs
 from service.settings import Settings
 from service.system.service import ReadinessProbe
+from service.telemetry.collectors import ResourcesCollector, collecting
+from service.telemetry.metrics import Metrics
+from service.telemetry.middleware import TelemetryMiddleware
+from service.telemetry.tracing import Tracing
 from service.threads import opened_in_thread
 
 
@@ -58,17 +63,25 @@ def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: As
         encoder: used instead of the one in the settings' model folder; the caller closes it.
         engine: used instead of one on the settings' database; the caller disposes of it.
     """
+    metrics, tracing = Metrics(), Tracing(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with (
-            open_resources(settings, encoder=encoder, engine=engine) as resources,
+            tracing.running(),
+            open_resources(settings, encoder=encoder, engine=engine, metrics=metrics) as resources,
             open_guard(resources) as guard,
         ):
             app.state.resources = resources
             app.state.guard = guard
             app.state.readiness = ReadinessProbe(resources)
-            yield
+            collector = ResourcesCollector(resources, lambda: app.state.readiness.found)
+            with (
+                collecting(metrics.registry, collector),
+                resources.encoder.listening(metrics.ran),
+                resources.encoder.listening(tracing.ran),
+            ):
+                yield
 
     app = FastAPI(
         title="Swerve",
@@ -77,7 +90,10 @@ def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: As
         lifespan=lifespan,
         docs_url=None,  # see install_docs
         redoc_url=None,
+        # FastAPI's own would tell every path and query, which hold user ids, to whatever provider is set globally.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
     )
+    app.state.metrics = metrics
     for feature in (
         service.detect.endpoints,
         service.users.endpoints,
@@ -88,11 +104,11 @@ def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: As
     install_handlers(app)
     install_openapi(app)
     install_docs(app)
-    _add_middleware(app, settings)
+    _add_middleware(app, settings, metrics, tracing)
     return app
 
 
-def _add_middleware(app: FastAPI, settings: Settings) -> None:
+def _add_middleware(app: FastAPI, settings: Settings, metrics: Metrics, tracing: Tracing) -> None:
     """Innermost first: what is added last sees a request first and an answer last."""
     app.add_middleware(DisconnectMiddleware)
     app.add_middleware(BodyLimitMiddleware, max_bytes=settings.max_body_bytes)
@@ -108,13 +124,18 @@ def _add_middleware(app: FastAPI, settings: Settings) -> None:
             allow_headers=CORS_REQUEST_HEADERS,
             expose_headers=CORS_ANSWER_HEADERS,
         )
+    app.add_middleware(TelemetryMiddleware, metrics=metrics, tracing=tracing)
     app.add_middleware(SecurityHeadersMiddleware)
     app.add_middleware(RequestIdMiddleware)  # every answer has its id, a refused body's too
 
 
 @asynccontextmanager
 async def open_resources(
-    settings: Settings, *, encoder: Encoder | None = None, engine: AsyncEngine | None = None
+    settings: Settings,
+    *,
+    encoder: Encoder | None = None,
+    engine: AsyncEngine | None = None,
+    metrics: Metrics | None = None,
 ) -> AsyncIterator[Resources]:
     """Open the database, the model and the profile, and close them in reverse.
 
@@ -128,6 +149,7 @@ async def open_resources(
         ModelFolderError: the model folder cannot be served.
         ProfileError: the profile cannot be used.
     """
+    metrics = Metrics() if metrics is None else metrics
     async with AsyncExitStack() as stack:
         privacy = await asyncio.to_thread(_privacy, settings)
         # The model goes before the database: without one nothing else is begun, not even a data folder.
@@ -154,13 +176,14 @@ async def open_resources(
             settings=settings,
             encoder=encoder,
             engine=engine,
-            turns=asyncio.Semaphore(settings.database_pool_size),
+            turns=Turns(settings.database_pool_size, metrics.database_wait.observe),
             statements=engine.execution_options(isolation_level="AUTOCOMMIT"),
             read_sessions=read_sessions(engine),
             write_sessions=write_sessions(engine),
             profile=profile,
             user_key_secret=secret,
             privacy=privacy,
+            metrics=metrics,
         )
 
 

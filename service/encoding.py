@@ -16,7 +16,6 @@ async def encode_texts(encoder: Encoder, texts: Sequence[str]) -> Encoded:
     """
     with encoder.admit(len(texts)) as permit:
         encoded = await unless_gone(encoder.encode(texts, permit))
-    timing.count("queue", encoded.spent.queue)
-    timing.count("tokenize", encoded.spent.tokenize)
-    timing.count("encode", encoded.spent.encode)
+    spent = encoded.spent
+    timing.count_in_turn({"queue": spent.queue, "tokenize": spent.tokenize, "encode": spent.encode})
     return encoded

@@ -11,7 +11,7 @@ from service.timing import timed_request
 
 REQUEST_ID = "X-Request-Id"
 SERVER_TIMING = "Server-Timing"
-PROBES = frozenset({"/livez", "/readyz", "/model"})
+PROBES = frozenset({"/livez", "/readyz", "/model", "/metrics"})
 _MAX_LENGTH_DIGITS = 18
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
@@ -55,6 +55,7 @@ class ServerTimingMiddleware:
             await self._app(scope, receive, send)
             return
         with timed_request() as timings:
+            scope.setdefault("state", {})["timings"] = timings
 
             async def send_with_timings(message: Message) -> None:
                 if message["type"] == "http.response.start":
@@ -86,7 +87,7 @@ class LoadLimitMiddleware:
             await self._app(scope, receive, send)
             return
         if self._under_way >= self._max_requests:
-            await Saturated().response()(scope, receive, send)
+            await Saturated(reason="too_many_requests").response()(scope, receive, send)
             return
         self._under_way += 1
         try:

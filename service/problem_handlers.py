@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from service.database.engine import DatabaseAwayError, is_away
+from service.database.engine import DatabaseAwayError, is_away, sqlstate
 from service.encoder.contract import EncoderSaturatedError
 from service.problems import (
     DatabaseUnavailable,
@@ -75,23 +75,25 @@ async def _http(_: Request, error: Exception) -> Response:
 
 async def _saturated(_: Request, error: Exception) -> Response:
     retry_after = error.retry_after if isinstance(error, EncoderSaturatedError) else 1
-    return Saturated(retry_after=retry_after).response()
+    return Saturated(retry_after=retry_after, reason="encoder_saturated").response()
 
 
 async def _database(request: Request, error: Exception) -> Response:
     if not is_away(error):
         raise error  # a fault of ours: answered and logged as any other
-    logger.warning("request %s: database unavailable: %s", _request_id(request), error)
+    # Not the message, which may repeat what was sent; that of a lost connection is our own.
+    cause = str(error) if isinstance(error, DatabaseAwayError) else type(error).__name__
+    logger.warning("the database is away: %s", cause, extra={"sqlstate": sqlstate(error)})
     probe: ReadinessProbe | None = getattr(request.app.state, "readiness", None)
     if probe is not None:
         probe.doubt()
     return DatabaseUnavailable().response()
 
 
-async def _unexpected(request: Request, error: Exception) -> Response:
-    # This handler runs outside the middleware, which would otherwise add the headers; the server logs the traceback.
-    logger.error("request %s failed: %s", _request_id(request), type(error).__name__)
-    return InternalError(headers=HEADERS | {"X-Request-Id": _request_id(request)}).response()
+async def _unexpected(request: Request, _: Exception) -> Response:
+    # Only for what is raised outside of the middleware, which else answers, and adds headers; the server logs it.
+    request_id = _request_id(request)
+    return InternalError(headers=HEADERS | {"X-Request-Id": request_id}, request_id=request_id).response()
 
 
 def _request_id(request: Request) -> str:

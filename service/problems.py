@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 MEDIA_TYPE = "application/problem+json"
 SCHEMA_NAME = "ProblemDetails"
@@ -37,6 +38,7 @@ class ProblemDetails(BaseModel):
     title: str = Field(description="The kind of problem in words; the same for every occurrence.")
     status: int = Field(description="The HTTP status, repeated.")
     detail: str = Field(description="This occurrence, and what to do about it.")
+    request_id: str | None = Field(default=None, description="Where the fault is ours: what the log has it under.")
     errors: list[FieldError] | None = Field(default=None, description="Where the request is at fault, each field.")
     checks: list[Check] | None = Field(default=None, description="Where the service is not ready, each check.")
 
@@ -50,6 +52,8 @@ class Problem(Exception):  # noqa: N818 - it and its subclasses are named as cli
         checks: what is not ready.
         retry_after: seconds after which a new try is worth making, sent as `Retry-After`.
         headers: more headers of the response.
+        reason: the cause in metrics and logs, a word of few; by default `type`'s last part.
+        request_id: what the log has it under.
     """
 
     status: ClassVar[int] = 500
@@ -67,11 +71,15 @@ class Problem(Exception):  # noqa: N818 - it and its subclasses are named as cli
         checks: Sequence[Check] = (),
         retry_after: int = 1,
         headers: Mapping[str, str] | None = None,
+        reason: str | None = None,
+        request_id: str | None = None,
     ) -> None:
         self.detail = self.default_detail if detail is None else detail
         self.errors = list(errors)
         self.checks = list(checks)
         self.headers = dict(headers or {})
+        self.reason = self.type.rpartition("/")[2].replace("-", "_") if reason is None else reason
+        self.request_id = request_id
         if self.retries:
             self.headers.setdefault("Retry-After", str(max(1, retry_after)))
         super().__init__(self.detail)
@@ -83,14 +91,30 @@ class Problem(Exception):  # noqa: N818 - it and its subclasses are named as cli
             title=self.title,
             status=self.status,
             detail=self.detail,
+            request_id=self.request_id,
             errors=self.errors or None,
             checks=self.checks or None,
         )
 
     def response(self) -> Response:
         """The whole response. Escapes what UTF-8 cannot carry, such as half of a surrogate pair in a field's name."""
-        content = json.dumps(self.details().model_dump(exclude_none=True), ensure_ascii=True, allow_nan=False)
-        return Response(content, status_code=self.status, headers=self.headers, media_type=MEDIA_TYPE)
+        return ProblemResponse(self)
+
+
+class ProblemResponse(Response):
+    """A problem as it is sent. Leaves it in the request's `state`, where metrics, traces and logs find it."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, problem: Problem) -> None:
+        content = json.dumps(problem.details().model_dump(exclude_none=True), ensure_ascii=True, allow_nan=False)
+        super().__init__(content, status_code=problem.status, headers=problem.headers)
+        self._problem = problem
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        scope.setdefault("state", {})["problem"] = self._problem
+        await super().__call__(scope, receive, send)
 
 
 class UnknownUser(Problem):
@@ -206,7 +230,7 @@ class InternalError(Problem):
 def http_problem(status: int, title: str, *, detail: str = "", headers: Mapping[str, str] | None = None) -> Problem:
     """A problem with no kind of its own, such as 404 for a path that does not exist. RFC 9457's type: `about:blank`."""
     kind = type(f"Http{status}", (Problem,), {"status": status, "type": "about:blank", "title": title})
-    made: Problem = kind(detail or title, headers=headers)
+    made: Problem = kind(detail or title, headers=headers, reason=f"http_{status}")
     return made
 
 

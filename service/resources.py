@@ -1,6 +1,5 @@
 """What the requests of one app share."""
 
-import asyncio
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -9,12 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine, async_sessionmaker
 from starlette.requests import HTTPConnection
 
 from service.database.sessions import ReadSession, WriteSession
+from service.database.turns import Turns
 from service.detection.detector import Params
 from service.detection.profile import Profile
 from service.dp.privacy import Privacy
 from service.encoder.contract import Encoder
 from service.idempotency.record import InProgress
 from service.settings import Settings
+from service.telemetry.metrics import Metrics
 
 
 @dataclass(slots=True)
@@ -34,6 +35,7 @@ class Resources:
         user_key_secret: see `service.identity.user_key`.
         privacy: how vectors leave the service; None where they leave as they are.
         in_progress: requests under an `Idempotency-Key` that this replica is carrying out.
+        metrics: of the app.
         draining: the service was asked to stop; `/readyz` says so while requests are still taken.
     """
 
@@ -41,13 +43,14 @@ class Resources:
     encoder: Encoder
     engine: AsyncEngine
     statements: AsyncEngine
-    turns: asyncio.Semaphore
+    turns: Turns
     read_sessions: async_sessionmaker[ReadSession]
     write_sessions: async_sessionmaker[WriteSession]
     profile: Profile | None
     user_key_secret: bytes = field(repr=False)
     privacy: Privacy | None = None
     in_progress: InProgress = field(default_factory=InProgress)
+    metrics: Metrics = field(default_factory=Metrics)
     draining: bool = False
 
 

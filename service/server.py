@@ -15,6 +15,7 @@ from service.app import create_app
 from service.encoder.contract import Encoder
 from service.resources import Resources
 from service.settings import Settings
+from service.telemetry.logs import configure_logs, log_loop_failure
 
 GRACE_S = 30
 """How long requests may take to finish once the service stops listening."""
@@ -52,6 +53,7 @@ def run(settings: Settings, *, encoder: Encoder | None = None) -> None:
         PortError: the port is in use, or not ours to take.
         Exception: whatever `service.app.open_resources` raises.
     """
+    configure_logs(settings.log_level, settings.log_format)
     with bind(settings.host, settings.port) as listener:
         app = create_app(settings, encoder=encoder)
         config = uvicorn.Config(
@@ -59,7 +61,8 @@ def run(settings: Settings, *, encoder: Encoder | None = None) -> None:
             loop="auto",
             http="httptools",
             lifespan="off",  # entered by us, so that its exceptions reach the caller as they are
-            access_log=False,  # paths hold user ids
+            access_log=False,  # paths hold user ids; service.telemetry writes a line without them
+            log_config=None,  # through our own pipeline
             log_level="warning",
             server_header=False,
             timeout_graceful_shutdown=GRACE_S,
@@ -106,6 +109,7 @@ class _Run:
 
     async def main(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(log_loop_failure)
         for number in SIGNALS:
             loop.add_signal_handler(number, self._stop, number)
         self._starting = asyncio.current_task()

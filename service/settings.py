@@ -3,7 +3,7 @@
 import os
 import re
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AliasChoices, Field, FiniteFloat, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -32,6 +32,15 @@ DEFAULT_BEHAVIOR_WEIGHTS = {
 """How much evidence of interest a behaviour of each type is. A dislike is none."""
 
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogFormat = Literal["auto", "json", "console"]
+
+OTHER_NAMES = {
+    "SWERVE_DATABASE_URL": "DATABASE_URL",
+    "SWERVE_OTLP_ENDPOINT": "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "SWERVE_OTLP_TRACES_ENDPOINT": "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+}
+"""Variables that are also read where the one with our prefix is not set."""
 
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 PositiveInt = Annotated[int, Field(ge=1)]
@@ -41,10 +50,14 @@ class SettingsError(Exception):
     """The settings are wrong; the message names the variable, on one line, and never shows a value."""
 
 
+def _either(variable: str) -> AliasChoices:
+    return AliasChoices(variable, OTHER_NAMES[variable])
+
+
 class Settings(BaseSettings):
     """Read from environment variables of these names in capitals, with `SWERVE_` before them.
 
-    `database_url` is also read from `DATABASE_URL`, where platforms put it. An empty variable counts as unset.
+    Some are also read from where platforms put them, see `OTHER_NAMES`. An empty variable counts as unset.
     """
 
     model_config = SettingsConfigDict(
@@ -60,7 +73,7 @@ class Settings(BaseSettings):
     )
     database_url: SecretStr | None = Field(
         default=None,
-        validation_alias=AliasChoices("SWERVE_DATABASE_URL", "DATABASE_URL"),
+        validation_alias=_either("SWERVE_DATABASE_URL"),
         description="Postgres to use; without one, an embedded Postgres runs in the data folder.",
     )
     database_pool_size: PositiveInt = Field(default=10, description="Connections to Postgres at most.")
@@ -145,6 +158,21 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="How long the answer to a request with an Idempotency-Key is kept to be given again.",
     )
+    log_level: LogLevel = Field(default="info", description="Least important of our own logs that are written.")
+    log_format: LogFormat = Field(
+        default="auto", description="json, console, or auto: console where standard error is a terminal, else json."
+    )
+    otlp_endpoint: str | None = Field(
+        default=None,
+        validation_alias=_either("SWERVE_OTLP_ENDPOINT"),
+        description="OpenTelemetry collector, such as http://localhost:4318, that traces go to; without one, none are "
+        "made.",
+    )
+    otlp_traces_endpoint: str | None = Field(
+        default=None,
+        validation_alias=_either("SWERVE_OTLP_TRACES_ENDPOINT"),
+        description="The same with the whole path, where it is not /v1/traces; goes before the other.",
+    )
     drain_delay_seconds: float = Field(
         default=1.0,
         ge=0,
@@ -185,6 +213,18 @@ class Settings(BaseSettings):
             raise ValueError("must name each origin in full, such as https://shop.example, by commas")
         return origins
 
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _lower_case(cls, given: object) -> object:
+        return given.lower() if isinstance(given, str) else given
+
+    @field_validator("otlp_endpoint", "otlp_traces_endpoint", mode="after")
+    @classmethod
+    def _check_endpoint(cls, endpoint: str | None) -> str | None:
+        if endpoint is not None and not endpoint.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return endpoint
+
     @field_validator("user_key_secret", mode="after")
     @classmethod
     def _check_secret(cls, secret: SecretStr | None) -> SecretStr | None:
@@ -221,7 +261,7 @@ def _variable(location: tuple[int | str, ...]) -> str:
         return ""
     name = str(location[0])
     known = name if name.isupper() else PREFIX + name.upper()
-    if known == "SWERVE_DATABASE_URL" and not os.environ.get(known):
-        known = "DATABASE_URL"
+    if known in OTHER_NAMES and not os.environ.get(known):
+        known = OTHER_NAMES[known]
     inside = "".join(f"[{part}]" for part in location[1:])
     return f"{known}{inside}: "

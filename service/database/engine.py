@@ -133,11 +133,13 @@ def is_away(error: BaseException) -> bool:
     if isinstance(error, (DatabaseAwayError, PoolTimeoutError, OperationalError, InterfaceError)):
         return True
     if isinstance(error, DBAPIError):
-        return error.connection_invalidated or _state(error.orig).startswith(_AWAY_STATES + _RETRY_STATES)
+        return error.connection_invalidated or (sqlstate(error) or "").startswith(_AWAY_STATES + _RETRY_STATES)
     if isinstance(error, (asyncpg.PostgresError, asyncpg.InterfaceError)):
-        return isinstance(error, asyncpg.InterfaceError) or _state(error).startswith(_AWAY_STATES)
+        return isinstance(error, asyncpg.InterfaceError) or (sqlstate(error) or "").startswith(_AWAY_STATES)
     return isinstance(error, ConnectionError)
 
 
-def _state(error: BaseException | None) -> str:
-    return str(getattr(error, "sqlstate", None) or "")
+def sqlstate(error: BaseException) -> str | None:
+    """Postgres's code for what is wrong, also of an error that SQLAlchemy has wrapped; None where it gave none."""
+    state = getattr(error.orig if isinstance(error, DBAPIError) else error, "sqlstate", None)
+    return state if isinstance(state, str) else None

@@ -13,6 +13,7 @@ from service.detect.incoming import Incoming
 from service.detect.repository import User
 from service.detect.schemas import BatchItem, DetectRequest, DetectResponse
 from service.detect.service import Judging, check_request, connected, encode, invalid, judge, released
+from service.detect.tally import count_decision
 from service.idempotency import repository
 from service.idempotency.key import hash_of
 from service.idempotency.record import Claim, Record, fingerprint, response_of
@@ -168,4 +169,5 @@ async def _judge(resources: Resources, part: _Part, request: DetectRequest, beha
         if isinstance(answer, Record):
             part.replay(answer)
         else:
+            count_decision(resources.metrics, answer, stored=True)
             part.response = answer

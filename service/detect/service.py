@@ -21,6 +21,7 @@ from service.detect.decide import Decision, Stored, Taken, decide, restore
 from service.detect.incoming import Incoming, check
 from service.detect.repository import Known, NewSnapshot, Update, User, Version
 from service.detect.schemas import BatchItem, DetectRequest, DetectResponse, Rejected
+from service.detect.tally import count_decision
 from service.detection import codec, pending_codec
 from service.detection.detector import Rule
 from service.encoding import encode_texts
@@ -132,6 +133,7 @@ async def judge(resources: Resources, request: DetectRequest, behaviors: list[In
     user = User(request.domain, user_key(resources.user_key_secret, request.domain, request.user_id))
     judging = Judging(resources, request, user, behaviors)
     answer = await (judging.write() if request.options.persist else judging.read())
+    count_decision(resources.metrics, answer, stored=request.options.persist)
     return await released(resources, request, user.key, answer)
 
 

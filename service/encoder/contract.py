@@ -12,6 +12,8 @@ from typing import NewType, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from service.encoder.stats import EncoderStats, Listener
+
 Vectors = NDArray[np.float32]
 Permit = NewType("Permit", int)
 """The right to have that many texts encoded; only `Encoder.admit` makes one."""
@@ -93,6 +95,15 @@ class Encoder(Protocol):
     @property
     def info(self) -> ModelInfo:
         """What is loaded."""
+        ...
+
+    @property
+    def stats(self) -> EncoderStats:
+        """The counters now."""
+        ...
+
+    def listening(self, listener: Listener) -> AbstractContextManager[None]:
+        """Have every run of the model told to the listener, as long as the context is open."""
         ...
 
     def admit(self, texts: int) -> AbstractContextManager[Permit]:

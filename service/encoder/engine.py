@@ -20,6 +20,7 @@ from service.encoder.errors import EncoderClosedError, EncodingFailedError, Mode
 from service.encoder.manifest import Manifest, read_manifest
 from service.encoder.permits import Permits
 from service.encoder.session import CPU, Graph, open_graph
+from service.encoder.stats import EncoderStats, Listener, Listeners, Run
 from service.encoder.tokenization import TextTokenizer, Tokens
 from service.encoder.work import Call, Work, WorkBoard
 
@@ -39,42 +40,6 @@ _CANARY_COSINE = {"fp32": 0.999, "fp16": 0.998, "int8": 0.97}
 
 
 @dataclass(frozen=True, slots=True)
-class EncoderStats:
-    """Counters since the start, and the load now.
-
-    Attributes:
-        texts_encoded: texts run through the model, canaries included.
-        cache_hits: texts answered from the cache.
-        joined: texts answered by the work for an identical text that was already under way.
-        dropped: texts not encoded, because every caller was gone.
-        batches: runs of the model.
-        tokens: tokens in those runs, padding excluded.
-        padded_tokens: the same, padding included.
-        busy_seconds: time spent in those runs.
-        tokenize_seconds: time spent tokenizing.
-        cached: entries of the cache now.
-        admitted: texts under permits now.
-    """
-
-    texts_encoded: int
-    cache_hits: int
-    joined: int
-    dropped: int
-    batches: int
-    tokens: int
-    padded_tokens: int
-    busy_seconds: float
-    tokenize_seconds: float
-    cached: int
-    admitted: int
-
-    @property
-    def padding_share(self) -> float:
-        """Padding's share of all tokens run; 0 before the first run."""
-        return 1 - self.tokens / self.padded_tokens if self.padded_tokens else 0.0
-
-
-@dataclass(frozen=True, slots=True)
 class _UnderWay:
     """A run of the model that was begun.
 
@@ -91,6 +56,11 @@ class _UnderWay:
     shape: tuple[int, int]
     started: float
     vectors: Callable[[], Vectors]
+
+    @property
+    def tokens(self) -> int:
+        """Padding excluded."""
+        return sum(map(len, self.batch))
 
 
 @dataclass(slots=True)
@@ -116,7 +86,7 @@ class _Runs:
         texts = len(run.batch)
         self.texts += texts
         self.batches += 1
-        self.tokens += sum(map(len, run.batch))
+        self.tokens += run.tokens
         self.padded_tokens += math.prod(run.shape)
         self.seconds += seconds
         weight = min(1.0, texts / _PACE_TEXTS) if self.pace else 1.0
@@ -160,6 +130,7 @@ class OnnxEncoder:
         self._board = WorkBoard(manifest.dim, cache_texts)
         self._pool = Pool(_policy(graph.provider, max_batch_tokens))
         self._runs = _Runs()
+        self._listeners = Listeners()
         # A daemon, so that a process that forgot to close the encoder still ends.
         self._thread = threading.Thread(target=self._serve, args=(graph,), name="encoder", daemon=True)
         self._thread.start()
@@ -206,8 +177,10 @@ class OnnxEncoder:
         return EncoderStats(
             texts_encoded=runs.texts,
             cache_hits=counts.cache_hits,
+            cache_misses=counts.cache_misses,
             joined=counts.joined,
             dropped=counts.dropped,
+            truncated=counts.truncated,
             batches=runs.batches,
             tokens=runs.tokens,
             padded_tokens=runs.padded_tokens,
@@ -215,7 +188,12 @@ class OnnxEncoder:
             tokenize_seconds=runs.tokenize_seconds,
             cached=self._board.cached,
             admitted=self._permits.admitted,
+            pending=self._board.pending,
         )
+
+    def listening(self, listener: Listener) -> AbstractContextManager[None]:
+        """Have every run of the model told to the listener, as long as the context is open."""
+        return self._listeners.added(listener)
 
     def admit(self, texts: int) -> AbstractContextManager[Permit]:
         """Ask for the right to encode that many texts; held for the length of the `with` block.
@@ -366,14 +344,16 @@ class OnnxEncoder:
 
     def _deliver(self, run: _UnderWay) -> None:
         vectors = run.vectors()[: len(run.batch)]
-        now = time.perf_counter()
+        ended = time.perf_counter()
         # From when the model was free for it: it may have been begun while the run before was under way.
-        seconds = now - max(run.started, self._runs.finished)
-        self._runs.finished = now
+        seconds = ended - max(run.started, self._runs.finished)
+        self._runs.finished = ended
         if vectors.shape != (len(run.batch), self._manifest.dim) or not np.isfinite(vectors).all():
             raise ValueError(f"the model gave an array of shape {vectors.shape}, or numbers that are not finite")
         self._runs.count(run, seconds)
-        self._board.deliver(run.works, vectors, seconds)
+        calls = self._board.deliver(run.works, vectors, seconds)
+        callers = [call.context for call in sorted(calls, key=lambda call: call.submitted)]
+        self._listeners.tell(Run(len(run.batch), run.tokens, math.prod(run.shape), seconds, ended, callers))
 
     def _waiting(self) -> float:
         """Seconds in which what is waiting should be done, at the speed of late."""

@@ -3,8 +3,10 @@
 import asyncio
 import hashlib
 import re
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from contextvars import copy_context
 from functools import lru_cache
 
 import numpy as np
@@ -12,6 +14,7 @@ import numpy as np
 from service.encoder.contract import Encoded, ModelInfo, Permit, Vectors
 from service.encoder.errors import EncoderClosedError
 from service.encoder.permits import Permits
+from service.encoder.stats import EncoderStats, Listener, Listeners, Run
 
 # A run of letters and digits, or one ideograph, or one of anything else that is not a space (an emoji).
 _WORD = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+|[^\w\s]")
@@ -49,11 +52,30 @@ class FakeEncoder:
         self._closed = False
         self.canary_right = True
         self.texts_encoded = 0
+        self._batches = self._tokens = self._padded_tokens = self._truncated = 0
+        self._listeners = Listeners()
 
     @property
     def info(self) -> ModelInfo:
         """What it pretends to have loaded."""
         return self._info
+
+    @property
+    def stats(self) -> EncoderStats:
+        """The counters now; words are its tokens, and there is no cache."""
+        return EncoderStats(
+            texts_encoded=self.texts_encoded,
+            cache_misses=self.texts_encoded,
+            truncated=self._truncated,
+            batches=self._batches,
+            tokens=self._tokens,
+            padded_tokens=self._padded_tokens,
+            admitted=self._permits.admitted,
+        )
+
+    def listening(self, listener: Listener) -> AbstractContextManager[None]:
+        """Have every call told to the listener as a run of the model, as long as the context is open."""
+        return self._listeners.added(listener)
 
     def admit(self, texts: int) -> AbstractContextManager[Permit]:
         """Ask for the right to encode that many texts.
@@ -75,11 +97,13 @@ class FakeEncoder:
         await asyncio.sleep(0)  # the real one lets others run, too
         if self._closed:
             raise EncoderClosedError
+        began = time.perf_counter()
         words = [_words(text) for text in texts]
         limit = self._info.max_tokens
         vectors = np.array([self._vector(found[:limit]) for found in words], dtype=np.float32)
-        self.texts_encoded += len(texts)
-        return Encoded(vectors.reshape(len(texts), self._info.dim), np.array([len(w) > limit for w in words], bool))
+        truncated = np.array([len(w) > limit for w in words], bool)
+        self._count([min(len(w), limit) for w in words], int(truncated.sum()), began)
+        return Encoded(vectors.reshape(len(texts), self._info.dim), truncated)
 
     async def canary(self) -> bool:
         """Whether it is open and not told to act broken."""
@@ -88,6 +112,17 @@ class FakeEncoder:
     def close(self) -> None:
         """Encode nothing any more."""
         self._closed = True
+
+    def _count(self, lengths: Sequence[int], truncated: int, began: float) -> None:
+        ended = time.perf_counter()
+        padded = len(lengths) * max(lengths, default=0)
+        run = Run(len(lengths), sum(lengths), padded, ended - began, ended, [copy_context()])
+        self.texts_encoded += run.texts
+        self._truncated += truncated
+        self._batches += 1
+        self._tokens += run.tokens
+        self._padded_tokens += run.padded_tokens
+        self._listeners.tell(run)
 
     def _vector(self, words: Sequence[str]) -> Vectors:
         total = np.sum([_word_vector(word, self._info.dim) for word in words or [""]], axis=0)

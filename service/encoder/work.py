@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
+from contextvars import Context, copy_context
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -32,6 +33,7 @@ class Call:
         begun: one of its texts is or was in a run of the model.
         tokenize: seconds of tokenizing the batches that its texts were in.
         encode: seconds of running the model on them, since it came.
+        context: of the caller, as it was when it called.
     """
 
     loop: asyncio.AbstractEventLoop
@@ -44,6 +46,7 @@ class Call:
     begun: bool = False
     tokenize: float = 0.0
     encode: float = 0.0
+    context: Context = field(default_factory=copy_context)
 
     @classmethod
     def start(cls, texts: int, dim: int) -> "Call":
@@ -121,13 +124,17 @@ class BoardCounts:
 
     Attributes:
         cache_hits: answered from the cache.
+        cache_misses: for which work was taken on, canaries apart.
         joined: answered by the work for an identical text that was already under way.
         dropped: not encoded, because every caller was gone.
+        truncated: answered, and longer than the model reads.
     """
 
     cache_hits: int = 0
+    cache_misses: int = 0
     joined: int = 0
     dropped: int = 0
+    truncated: int = 0
 
 
 class WorkBoard:
@@ -148,13 +155,13 @@ class WorkBoard:
         self._cache: LRUCache[Key, tuple[Vectors, bool]] = LRUCache(cache_texts)
         self._sequence = 0
         self._closed = False
-        self._cache_hits = self._joined = self._dropped = 0
+        self._cache_hits = self._cache_misses = self._joined = self._dropped = self._truncated = 0
 
     @property
     def counts(self) -> BoardCounts:
         """The counters now."""
         with self._changed:
-            return BoardCounts(self._cache_hits, self._joined, self._dropped)
+            return BoardCounts(self._cache_hits, self._cache_misses, self._joined, self._dropped, self._truncated)
 
     @property
     def cached(self) -> int:
@@ -180,6 +187,7 @@ class WorkBoard:
                 cached = self._cache.get(key)
                 if cached is not None:
                     self._cache_hits += 1
+                    self._truncated += cached[1]
                     call.put(row, cached[0], truncated=cached[1])
                 else:
                     self._want(call, row, text, key)
@@ -241,16 +249,20 @@ class WorkBoard:
             for call in _callers(works):
                 call.tokenize += seconds
 
-    def deliver(self, works: Sequence[Work], vectors: Vectors, seconds: float = 0.0) -> None:
+    def deliver(self, works: Sequence[Work], vectors: Vectors, seconds: float = 0.0) -> set[Call]:
         """Hand the finished vectors (n, dim) to everyone who waits for them, and cache them.
 
         Args:
             works: as claimed.
             vectors: of their texts.
             seconds: that the run took.
+
+        Returns:
+            Who waited.
         """
         with self._changed:
-            for call in _callers(works):
+            calls = _callers(works)
+            for call in calls:
                 call.ran(seconds)
             for work, vector in zip(works, vectors, strict=True):
                 self._in_flight.pop(work.key, None)
@@ -258,7 +270,9 @@ class WorkBoard:
                 if self._cache.maxsize and work.key != _CANARY:
                     # A copy: a view would keep its whole batch in memory.
                     self._cache[work.key] = (vector.copy(), truncated)
+                self._truncated += truncated * sum(map(len, work.waiters.values()))
                 self._fill_in(work, vector, truncated=truncated)
+            return calls
 
     def fail(self, work: Work, cause: Exception) -> None:
         """Tell everyone who waits for this text that it failed, and forget their other texts."""
@@ -294,6 +308,7 @@ class WorkBoard:
         if work is None:
             self._sequence += 1
             work = Work(text, key, -self._sequence if urgent else self._sequence)
+            self._cache_misses += not urgent
             self._in_flight[key] = work
             if urgent:
                 self._arrived.appendleft(work)

@@ -1,13 +1,16 @@
-"""`/livez`, `/readyz` and `/model`."""
+"""`/livez`, `/readyz`, `/metrics` and `/model`."""
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.responses import PlainTextResponse
+from prometheus_client.exposition import choose_encoder
 
 from service.problems import DatabaseUnavailable, NotReady, responses
 from service.resources import ResourcesDependency
 from service.system.schemas import Liveness, LoadedModel, Readiness
 from service.system.service import ReadinessProbe, describe_model
+from service.telemetry.metrics import Metrics
 
 router = APIRouter(tags=["system"])
 
@@ -33,6 +36,15 @@ async def get_livez() -> Liveness:
 async def get_readyz(probe: ProbeDependency) -> Readiness:
     """200 when the model is warm and encodes right, the database is reachable and its schema current; else 503."""
     return await probe.check()
+
+
+@router.get("/metrics", operation_id="get_metrics", summary="Prometheus metrics", response_class=PlainTextResponse)
+async def get_metrics(request: Request, probe: ProbeDependency) -> Response:
+    """In Prometheus's text format, or OpenMetrics where `Accept` asks for it. See docs/observability.md."""
+    metrics: Metrics = request.app.state.metrics
+    await probe.glance()
+    write, content_type = choose_encoder(request.headers.get("accept", ""))
+    return Response(write(metrics.registry), headers={"Content-Type": content_type})
 
 
 @router.get(

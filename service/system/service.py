@@ -1,6 +1,7 @@
 """Whether the service can really serve."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
@@ -16,6 +17,7 @@ from service.system.schemas import LoadedModel, Readiness
 
 HEALTHY_FOR_S = 5.0
 CHECK_TIMEOUT_S = 10.0
+GLANCE_S = 1.0
 
 
 class ReadinessProbe:
@@ -35,6 +37,25 @@ class ReadinessProbe:
         self._lock = asyncio.Lock()
         self._checks: list[Check] = []
         self._healthy_until = float("-inf")
+        self._glance: asyncio.Task[None] | None = None
+
+    @property
+    def found(self) -> list[Check]:
+        """Every check as it was made last; empty before the first time."""
+        return self._checks
+
+    async def glance(self, patience: float = GLANCE_S) -> None:
+        """Have `found` renewed if it is old, without waiting for longer than that many seconds.
+
+        A check that hangs goes on meanwhile: who asks for metrics must get them most when something hangs.
+        """
+        if self._glance is None or self._glance.done():
+            self._glance = asyncio.create_task(self._check_quietly())
+        await asyncio.wait({self._glance}, timeout=patience)
+
+    async def _check_quietly(self) -> None:
+        with contextlib.suppress(NotReady):
+            await self.check()
 
     async def check(self) -> Readiness:
         """What was found right.
@@ -63,10 +84,10 @@ class ReadinessProbe:
         checks = [model, database]
         if database.ok:
             checks.append(await _judged("migrations", self._check_migrations))
+        self._checks = checks
         if not all(check.ok for check in checks):
             self._healthy_until = float("-inf")
             raise NotReady(checks=checks)
-        self._checks = checks
         self._healthy_until = self._clock() + HEALTHY_FOR_S
 
     async def _check_model(self) -> str | None:

@@ -103,7 +103,7 @@ def problem_of(response: httpx.Response) -> dict[str, Any]:
     assert response.headers["content-type"] == MEDIA_TYPE
     body: dict[str, Any] = response.json()
     assert body["status"] == response.status_code
-    assert set(body) <= {"type", "title", "status", "detail", "errors", "checks"}
+    assert set(body) <= {"type", "title", "status", "detail", "request_id", "errors", "checks"}
     return body
 
 

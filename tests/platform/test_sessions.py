@@ -1,6 +1,5 @@
 """One request is one transaction, committed before the response is sent."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import httpx
@@ -11,6 +10,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.database.sessions import read_sessions, write_sessions
+from service.database.turns import Turns
 from service.dependencies import ReadSessionDependency, WriteSessionDependency
 from service.encoder import FakeEncoder
 from service.problem_handlers import install_handlers
@@ -32,7 +32,7 @@ async def app(engine: AsyncEngine, encoder: FakeEncoder) -> FastAPI:
         settings=Settings(),
         encoder=encoder,
         engine=engine,
-        turns=asyncio.Semaphore(3),
+        turns=Turns(3),
         statements=engine.execution_options(isolation_level="AUTOCOMMIT"),
         read_sessions=read_sessions(engine),
         write_sessions=write_sessions(engine),

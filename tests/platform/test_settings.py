@@ -19,6 +19,10 @@ from service.settings import DEFAULT_BEHAVIOR_WEIGHTS, SettingsError, load_setti
         ("SWERVE_CORS_ORIGINS", "https://a.example/", "SWERVE_CORS_ORIGINS: must name each origin in full"),
         ("SWERVE_USER_KEY_SECRET", "tooshort", "SWERVE_USER_KEY_SECRET: must have at least 16"),
         ("DATABASE_URL", "mysql://u:hunter2@h/d", "DATABASE_URL: must begin with postgresql://"),
+        ("SWERVE_LOG_LEVEL", "loud", "SWERVE_LOG_LEVEL: "),
+        ("SWERVE_LOG_FORMAT", "xml", "SWERVE_LOG_FORMAT: "),
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "hunter2:4318", "OTEL_EXPORTER_OTLP_ENDPOINT: must begin with http://"),
+        ("SWERVE_OTLP_TRACES_ENDPOINT", "hunter2", "SWERVE_OTLP_TRACES_ENDPOINT: must begin with http://"),
         ("SWERVE_DATABASE_URL", "postgresql://u:hunter2@h", "SWERVE_DATABASE_URL: names no database"),
         ("DATABASE_URL", "postgresql://u:hun:ter2@h:x/d", "DATABASE_URL: has a port that is not a number"),
     ],
@@ -68,3 +72,16 @@ def test_what_is_given_goes_before_the_environment(monkeypatch: pytest.MonkeyPat
 def test_origins_are_written_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWERVE_CORS_ORIGINS", "https://shop.example, http://localhost:3000")
     assert load_settings().cors_origins == ("https://shop.example", "http://localhost:3000")
+
+
+def test_a_level_is_read_in_capitals_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWERVE_LOG_LEVEL", "WARNING")
+    monkeypatch.setenv("SWERVE_LOG_FORMAT", "JSON")
+    assert (load_settings().log_level, load_settings().log_format) == ("warning", "json")
+
+
+def test_opentelemetrys_own_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://other:4318")
+    assert load_settings().otlp_endpoint == "http://other:4318"
+    monkeypatch.setenv("SWERVE_OTLP_ENDPOINT", "http://ours:4318")
+    assert load_settings().otlp_endpoint == "http://ours:4318"

@@ -27,6 +27,7 @@ class ProblemDetails:
         type_ (str): A URI reference that names the kind of problem, such as `/problems/unknown-user`.
         checks (list[Check] | None | Unset): Where the service is not ready, each check.
         errors (list[FieldError] | None | Unset): Where the request is at fault, each field.
+        request_id (None | str | Unset): Where the fault is ours: what the log has it under.
     """
 
     detail: str
@@ -35,6 +36,7 @@ class ProblemDetails:
     type_: str
     checks: list[Check] | None | Unset = UNSET
     errors: list[FieldError] | None | Unset = UNSET
+    request_id: None | str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -70,6 +72,12 @@ class ProblemDetails:
         else:
             errors = self.errors
 
+        request_id: None | str | Unset
+        if isinstance(self.request_id, Unset):
+            request_id = UNSET
+        else:
+            request_id = self.request_id
+
         field_dict: dict[str, Any] = {}
         field_dict.update(self.additional_properties)
         field_dict.update(
@@ -84,6 +92,8 @@ class ProblemDetails:
             field_dict["checks"] = checks
         if errors is not UNSET:
             field_dict["errors"] = errors
+        if request_id is not UNSET:
+            field_dict["request_id"] = request_id
 
         return field_dict
 
@@ -145,6 +155,15 @@ class ProblemDetails:
 
         errors = _parse_errors(d.pop("errors", UNSET))
 
+        def _parse_request_id(data: object) -> None | str | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            return cast(None | str | Unset, data)
+
+        request_id = _parse_request_id(d.pop("request_id", UNSET))
+
         problem_details = cls(
             detail=detail,
             status=status,
@@ -152,6 +171,7 @@ class ProblemDetails:
             type_=type_,
             checks=checks,
             errors=errors,
+            request_id=request_id,
         )
 
         problem_details.additional_properties = d
