@@ -23,7 +23,7 @@ from service.detection.state import StateError
 from service.disconnect import DisconnectMiddleware
 from service.encoder import OnnxEncoder
 from service.encoder.contract import Encoder
-from service.identity import check_secret, load_secret
+from service.identity import check_secret, load_other_secrets, load_secret
 from service.middleware import BodyLimitMiddleware, LoadLimitMiddleware, RequestIdMiddleware, ServerTimingMiddleware
 from service.openapi import install_openapi
 from service.problem_handlers import install_handlers
@@ -111,8 +111,9 @@ async def open_resources(
         elif not await migrate.is_current(engine):
             raise StartError("the database's schema is not current; run `swerve migrate`")
         secret = await asyncio.to_thread(load_secret, settings)
+        others = tuple(other for other in await asyncio.to_thread(load_other_secrets, settings) if other != secret)
         async with write_sessions(engine).begin() as session:
-            await check_secret(session, secret)
+            await check_secret(session, secret, others)
         yield Resources(
             settings=settings,
             encoder=encoder,
@@ -123,6 +124,7 @@ async def open_resources(
             write_sessions=write_sessions(engine),
             profile=profile,
             user_key_secret=secret,
+            other_user_key_secrets=others,
         )
 
 

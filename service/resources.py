@@ -12,6 +12,7 @@ from service.database.sessions import ReadSession, WriteSession
 from service.detection.detector import Params
 from service.detection.profile import Profile
 from service.encoder.contract import Encoder
+from service.identity import UserKeys, user_keys
 from service.settings import Settings
 
 
@@ -30,6 +31,7 @@ class Resources:
         write_sessions: makes transactions that may write.
         profile: calibration for the encoder's space; None without a fitting one.
         user_key_secret: see `service.identity.user_key`.
+        other_user_key_secrets: secrets under which users may still be held; none outside a rotation.
         draining: the service was asked to stop; `/readyz` says so while requests are still taken.
     """
 
@@ -42,7 +44,12 @@ class Resources:
     write_sessions: async_sessionmaker[WriteSession]
     profile: Profile | None
     user_key_secret: bytes = field(repr=False)
+    other_user_key_secrets: tuple[bytes, ...] = field(default=(), repr=False)
     draining: bool = False
+
+    def keys_of(self, domain: str, user_id: str) -> UserKeys:
+        """Under which keys the user may be held in the domain."""
+        return user_keys(self.user_key_secret, self.other_user_key_secrets, domain, user_id)
 
 
 def get_resources(connection: HTTPConnection) -> Resources:

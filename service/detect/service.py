@@ -24,11 +24,12 @@ from service.detect.schemas import BatchItem, DetectRequest, DetectResponse, Rej
 from service.detection import codec
 from service.detection.detector import Rule
 from service.encoding import encode_texts
-from service.identity import user_key
+from service.identity import UserKeys
 from service.problem_handlers import field_error
 from service.problems import InvalidRequest, Problem
 from service.resources import Resources, detector_params
 from service.snapshots import repository as snapshots
+from service.users import repository as users
 from service.wire import MAX_BEHAVIORS
 
 ERASED = "the user was erased after this behaviour occurred"
@@ -121,18 +122,19 @@ async def _vectors(resources: Resources, texts: list[str]) -> tuple[list[np.ndar
 
 async def judge(resources: Resources, request: DetectRequest, behaviors: list[Incoming]) -> DetectResponse:
     """Decide on encoded behaviours. What comes of them is stored in one transaction, committed before this returns."""
-    user = User(request.domain, user_key(resources.user_key_secret, request.domain, request.user_id))
-    judging = Judging(resources, request, user, behaviors)
+    keys = resources.keys_of(request.domain, request.user_id)
+    judging = Judging(resources, request, keys, behaviors)
     return await (judging.write() if request.options.persist else judging.read())
 
 
 class Judging:
     """One request on its way through the database."""
 
-    def __init__(self, resources: Resources, request: DetectRequest, user: User, behaviors: list[Incoming]) -> None:
+    def __init__(self, resources: Resources, request: DetectRequest, keys: UserKeys, behaviors: list[Incoming]) -> None:
         self.resources = resources
         self.request = request
-        self.user = user
+        self.keys = keys
+        self.user = User(keys.domain, keys.present, keys.key_id)
         self.behaviors = behaviors
         self.params = detector_params(resources.settings, resources.encoder.info.dim, resources.profile)
         self.rule = Rule(request.options.detector, request.options.threshold)
@@ -159,7 +161,11 @@ class Judging:
 
     async def read(self) -> DetectResponse:
         """Decide on the stored state as if the behaviours were taken in, and write nothing."""
-        async with self._connection() as connection:
+        rotating = bool(self.keys.others)
+        async with self._connection(transaction=rotating) as connection:
+            if rotating:  # read where the user is; only who writes moves anybody
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+                self.user = replace(self.user, key=await users.held_under(connection, self.keys))
             known = await self._read(connection)
             new, rejected = self._sort_out(known)
             if not new:
@@ -170,6 +176,7 @@ class Judging:
     async def _write_locked(self) -> DetectResponse:
         async with self._connection(transaction=True) as connection:
             with timing.phase("database"):
+                await users.bring(connection, self.keys)
                 await repository.lock(connection, self.user)
             known = await self._read(connection)
             new, rejected = self._sort_out(known)

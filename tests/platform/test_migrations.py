@@ -72,7 +72,7 @@ async def test_a_failed_migration_leaves_nothing_half_done(engine: AsyncEngine) 
     before = await tables(engine)
     async with engine.begin() as connection:
         await connection.execute(text("CREATE VIEW reader AS SELECT * FROM user_states"))
-    with pytest.raises(Exception, match="cannot drop table user_states"):
+    with pytest.raises(Exception, match=r"cannot drop .*table user_states"):
         await migrate.downgrade(engine, "base")
     assert await tables(engine) == before
     assert await migrate.is_current(engine)
