@@ -29,6 +29,7 @@ from service.openapi import install_openapi
 from service.problem_handlers import install_handlers
 from service.profiles import profile_for
 from service.resources import Resources, detector_params
+from service.retention.schedule import scheduled
 from service.settings import Settings
 from service.system.service import ReadinessProbe
 from service.threads import opened_in_thread
@@ -52,7 +53,8 @@ def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: As
         async with open_resources(settings, encoder=encoder, engine=engine) as resources:
             app.state.resources = resources
             app.state.readiness = ReadinessProbe(resources)
-            yield
+            async with scheduled(resources):
+                yield
 
     app = FastAPI(
         title="Swerve",

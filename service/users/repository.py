@@ -1,10 +1,10 @@
 """SQL of what is held of a user as a whole: under which key, its erasure, and its move to another key."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, delete, func, literal, select, text, update
+from sqlalchemy import ColumnElement, RowMapping, Select, and_, bindparam, delete, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -78,14 +78,17 @@ async def held_under(session: ReadSession | AsyncConnection, keys: UserKeys) -> 
     return bytes(ranked[0].user_key) if ranked else keys.present
 
 
-async def bring(connection: WriteSession | AsyncConnection, keys: UserKeys) -> None:
+async def bring(connection: WriteSession | AsyncConnection, keys: UserKeys) -> bool:
     """Move what is held of the user under another key, a tombstone included, to the present one.
 
     Until the transaction ends, nobody else who knows one of the keys can move, make or erase this user: services with
     different secrets, as in the midst of a rotation, agree on where the user is.
+
+    Returns:
+        whether anything was moved.
     """
     if not keys.others:
-        return
+        return False
     await _lock_keys(connection, keys)
     query = (
         select(UserStateRow.user_key)
@@ -94,9 +97,12 @@ async def bring(connection: WriteSession | AsyncConnection, keys: UserKeys) -> N
         .with_for_update()
     )
     held = [bytes(key) for (key,) in (await connection.execute(query)).all()]
-    if held and keys.present not in held:
+    moving = bool(held) and keys.present not in held
+    if moving:
         await _move(connection, keys, held[0])
-    await connection.execute(_MOVE_TOMBSTONE, _values(keys) | {"others": list(keys.others)})
+    values = {"domain": keys.domain, "user_key": keys.present, "key_id": keys.key_id, "others": list(keys.others)}
+    tombstones = await connection.execute(_MOVE_TOMBSTONE, values)
+    return moving or bool(tombstones.rowcount)  # type: ignore[attr-defined] # an insertion's result has it
 
 
 async def _move(connection: WriteSession | AsyncConnection, keys: UserKeys, key: bytes) -> None:
@@ -126,10 +132,6 @@ _MOVE_TOMBSTONE = text(
 )
 
 
-def _values(keys: UserKeys) -> dict[str, object]:
-    return {"domain": keys.domain, "user_key": keys.present, "key_id": keys.key_id}
-
-
 async def _lock_keys(connection: WriteSession | AsyncConnection, keys: UserKeys) -> None:
     """Locks that do not need a row: a user who is new under one key may be known under another.
 
@@ -140,13 +142,13 @@ async def _lock_keys(connection: WriteSession | AsyncConnection, keys: UserKeys)
         await connection.execute(_LOCK_KEYS, {"locks": locks})
 
 
-async def rows(session: ReadSession, table: Any, keys: UserKeys) -> AsyncIterator[Mapping[str, Any]]:  # noqa: ANN401 - see of_user
-    """Every row of the user in a table, by column, in the order of its key; a page of them in memory at a time."""
+async def pages(session: ReadSession, table: Any, keys: UserKeys) -> AsyncIterator[Sequence[RowMapping]]:  # noqa: ANN401 - see of_user
+    """Every row of the user in a table, by column, in the order of its key; one page of them in memory at a time."""
     columns = table.__table__
     query = select(columns).where(of_user(table, keys)).order_by(*columns.primary_key.columns)
     result = await session.stream(query, execution_options={"yield_per": PAGE})
-    async for row in result.mappings():
-        yield dict(row)
+    async for page in result.mappings().partitions():
+        yield page
 
 
 async def count_by_key_id(session: ReadSession) -> dict[str | None, tuple[int, int]]:
