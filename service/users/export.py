@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import IO, Any
+from uuid import UUID
 
 import numpy as np
 import orjson
@@ -85,7 +86,9 @@ def _shown(resources: Resources, row: Row) -> dict[str, Any]:
 
 
 def _plain(_resources: Resources, _row: Row, value: object) -> object:
-    return base64.b64encode(value).decode("ascii") if isinstance(value, bytes) else value
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    return str(value) if isinstance(value, UUID) else value  # the driver's own kind of it is not known to orjson
 
 
 def _key(_resources: Resources, _row: Row, value: bytes) -> str:
