@@ -147,7 +147,8 @@ def _deletion(table: str, old: str, name: str) -> str:
         WITH old AS MATERIALIZED ({old}),
         held AS MATERIALIZED (
             SELECT domain, user_key FROM user_states
-            WHERE (domain, user_key) IN (SELECT domain, user_key FROM old) FOR KEY SHARE SKIP LOCKED
+            WHERE {_OF_PAGE} AND (domain, user_key) IN (SELECT domain, user_key FROM old)
+            FOR KEY SHARE SKIP LOCKED
         )
         DELETE FROM {table} AS gone USING old JOIN held USING (domain, user_key)
         WHERE gone.domain = old.domain AND gone.user_key = old.user_key AND gone.{name} = old.{name}
