@@ -4,11 +4,10 @@ Users are gone through in the order of their key, a page at a time, so that ever
 number of rows by an index, whatever the size of the tables, and no index has to be kept up to date for it by requests.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, text
-from sqlalchemy.dialects.postgresql import BYTEA, TIMESTAMP
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, TIMESTAMP
 from sqlalchemy.types import BigInteger, Text
 
 from service.database import installation
@@ -29,31 +28,17 @@ User = tuple[str, bytes]
 START: User = ("", b"")
 """Before every user."""
 
-_BINDS = (
-    bindparam("domain", type_=Text),
-    bindparam("user_key", type_=BYTEA),
-    bindparam("last_domain", type_=Text),
-    bindparam("last_user_key", type_=BYTEA),
-)
+_DOMAIN, _KEY = bindparam("domain", type_=Text), bindparam("user_key", type_=BYTEA)
+_PAGE = (bindparam("domains", type_=ARRAY(Text)), bindparam("user_keys", type_=ARRAY(BYTEA)))
 _CUTOFF, _LIMIT = bindparam("cutoff", type_=TIMESTAMP(timezone=True)), bindparam("limit", type_=BigInteger)
+_KEPT_SINCE = bindparam("kept_since", type_=TIMESTAMP(timezone=True))
+
+Page = list[User]
+"""Users, in the order of their key."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Users with keys after `after` up to and with `last`."""
-
-    after: User
-    last: User
-
-    @property
-    def values(self) -> dict[str, object]:
-        """Parameters of the statements about the page."""
-        return {
-            "domain": self.after[0],
-            "user_key": self.after[1],
-            "last_domain": self.last[0],
-            "last_user_key": self.last[1],
-        }
+def _of(page: Page) -> dict[str, object]:
+    return {"domains": [domain for domain, _ in page], "user_keys": [key for _, key in page]}
 
 
 async def wait_for_turn(session: WriteSession) -> None:
@@ -61,42 +46,41 @@ async def wait_for_turn(session: WriteSession) -> None:
     await session.execute(text("SELECT pg_advisory_xact_lock(:key)").bindparams(key=LOCK_KEY))
 
 
-async def next_page(session: ReadSession | WriteSession, after: User) -> Page | None:
-    """The next users in the order of their key; None after the last one."""
-    row = (await session.execute(_NEXT_PAGE, {"domain": after[0], "user_key": after[1], "limit": PAGE})).first()
-    return None if row is None else Page(after, (row.domain, bytes(row.user_key)))
+async def next_page(session: ReadSession | WriteSession, after: User) -> Page:
+    """The next users in the order of their key; none after the last one."""
+    rows = await session.execute(_NEXT_PAGE, {"domain": after[0], "user_key": after[1], "limit": PAGE})
+    return [(row.domain, bytes(row.user_key)) for row in rows]
 
 
 _NEXT_PAGE = text(
     """
-    SELECT domain, user_key FROM (
-        SELECT domain, user_key FROM user_states
-        WHERE (domain, user_key) > (:domain, :user_key) ORDER BY domain, user_key LIMIT :limit
-    ) AS page
-    ORDER BY domain DESC, user_key DESC LIMIT 1
-    """
-).bindparams(*_BINDS[:2], _LIMIT)
-
-_OF_PAGE = "(domain, user_key) > (:domain, :user_key) AND (domain, user_key) <= (:last_domain, :last_user_key)"
-
-_IDLE = text(
-    f"""
     SELECT domain, user_key FROM user_states
-    WHERE {_OF_PAGE} AND updated_at < :cutoff ORDER BY domain, user_key
-    """  # noqa: S608 - of this module's own words
-).bindparams(*_BINDS, _CUTOFF)
+    WHERE (domain, user_key) > (:domain, :user_key) ORDER BY domain, user_key LIMIT :limit
+    """
+).bindparams(_DOMAIN, _KEY, _LIMIT)
+
+# One by one by their keys. Of a range of keys Postgres expects far more rows than there are, and would read the whole
+# table; the LIMIT keeps it from doing so for a list of keys, too.
+_OF_PAGE = """
+    unnest(:domains, :user_keys) AS page (domain, user_key) CROSS JOIN LATERAL (
+        SELECT sequence, updated_at FROM user_states
+        WHERE user_states.domain = page.domain AND user_states.user_key = page.user_key LIMIT 1
+    ) AS held
+"""
+
+_IDLE = text(f"SELECT domain, user_key FROM {_OF_PAGE} WHERE updated_at < :cutoff").bindparams(*_PAGE, _CUTOFF)  # noqa: S608 - of this module's own words
 
 _LOCK_IDLE = text(
     """
     SELECT 1 FROM user_states
     WHERE domain = :domain AND user_key = :user_key AND updated_at < :cutoff FOR UPDATE SKIP LOCKED
     """
-).bindparams(*_BINDS[:2], _CUTOFF)
+).bindparams(_DOMAIN, _KEY, _CUTOFF)
 
 
 async def idle_users(session: ReadSession | WriteSession, page: Page, cutoff: datetime) -> list[User]:
     """Users of the page from whom nothing was taken in since."""
-    rows = await session.execute(_IDLE, page.values | {"cutoff": cutoff})
+    rows = await session.execute(_IDLE, _of(page) | {"cutoff": cutoff})
     return [(row.domain, bytes(row.user_key)) for row in rows]
 
 
@@ -110,15 +94,14 @@ async def count_of(session: ReadSession, table: str, user: User) -> int:
     """Rows of a user in a table."""
     query = text(f"SELECT count(*) FROM {table} WHERE domain = :domain AND user_key = :user_key")  # noqa: S608 - our tables
     values = {"domain": user[0], "user_key": user[1]}
-    return int((await session.execute(query.bindparams(*_BINDS[:2]), values)).scalar_one())
+    return int((await session.execute(query.bindparams(_DOMAIN, _KEY), values)).scalar_one())
 
 
-_KEPT = f"{_OF_PAGE} AND (CAST(:kept_since AS timestamptz) IS NULL OR updated_at >= :kept_since)"
-_KEPT_SINCE = bindparam("kept_since", type_=TIMESTAMP(timezone=True))
+_KEPT = f"{_OF_PAGE} WHERE CAST(:kept_since AS timestamptz) IS NULL OR updated_at >= :kept_since"
 
 # Rows past their time, with the user that each is of. A user's latest snapshot has the sequence of the user's state.
 _OLD_SNAPSHOTS = f"""
-    SELECT row.* FROM (SELECT domain, user_key, sequence FROM user_states WHERE {_KEPT}) AS held
+    SELECT row.* FROM (SELECT domain, user_key, sequence FROM {_KEPT}) AS held
     CROSS JOIN LATERAL (
         SELECT domain, user_key, sequence FROM snapshots
         WHERE domain = held.domain AND user_key = held.user_key AND taken_at < :cutoff AND sequence < held.sequence
@@ -127,7 +110,7 @@ _OLD_SNAPSHOTS = f"""
     LIMIT :limit
 """  # noqa: S608 - of this module's own words
 _OLD_EVENTS = f"""
-    SELECT row.* FROM (SELECT domain, user_key FROM user_states WHERE {_KEPT}) AS held
+    SELECT row.* FROM (SELECT domain, user_key FROM {_KEPT}) AS held
     CROSS JOIN LATERAL (
         SELECT domain, user_key, event_id FROM seen_events
         WHERE domain = held.domain AND user_key = held.user_key AND occurred_at < :cutoff
@@ -146,9 +129,12 @@ def _deletion(table: str, old: str, name: str) -> str:
     return f"""
         WITH old AS MATERIALIZED ({old}),
         held AS MATERIALIZED (
-            SELECT domain, user_key FROM user_states
-            WHERE {_OF_PAGE} AND (domain, user_key) IN (SELECT domain, user_key FROM old)
-            FOR KEY SHARE SKIP LOCKED
+            SELECT one.domain, one.user_key FROM (SELECT DISTINCT domain, user_key FROM old) AS one
+            CROSS JOIN LATERAL (
+                SELECT 1 FROM user_states
+                WHERE user_states.domain = one.domain AND user_states.user_key = one.user_key
+                LIMIT 1 FOR KEY SHARE SKIP LOCKED
+            ) AS locked
         )
         DELETE FROM {table} AS gone USING old JOIN held USING (domain, user_key)
         WHERE gone.domain = old.domain AND gone.user_key = old.user_key AND gone.{name} = old.{name}
@@ -161,17 +147,17 @@ def _count(old: str) -> str:
 
 _AGED = {"snapshots": (_OLD_SNAPSHOTS, "sequence"), "seen_events": (_OLD_EVENTS, "event_id")}
 _DELETIONS = {
-    table: text(_deletion(table, old, name)).bindparams(*_BINDS, _CUTOFF, _LIMIT, _KEPT_SINCE)
+    table: text(_deletion(table, old, name)).bindparams(*_PAGE, _CUTOFF, _LIMIT, _KEPT_SINCE)
     for table, (old, name) in _AGED.items()
 }
 _COUNTS = {
-    table: text(_count(old)).bindparams(*_BINDS, _CUTOFF, _LIMIT, _KEPT_SINCE) for table, (old, _) in _AGED.items()
+    table: text(_count(old)).bindparams(*_PAGE, _CUTOFF, _LIMIT, _KEPT_SINCE) for table, (old, _) in _AGED.items()
 }
 
 
 async def remove_old(session: WriteSession, table: str, page: Page, cutoff: datetime) -> int:
     """Delete up to a batch of the page's old rows in `snapshots` or `seen_events`; how many that was."""
-    values = page.values | {"cutoff": cutoff, "limit": BATCH, "kept_since": None}
+    values = _of(page) | {"cutoff": cutoff, "limit": BATCH, "kept_since": None}
     return int((await session.execute(_DELETIONS[table], values)).rowcount)  # type: ignore[attr-defined] # of a deletion
 
 
@@ -179,7 +165,7 @@ async def count_old(
     session: ReadSession, table: str, page: Page, cutoff: datetime, *, kept_since: datetime | None
 ) -> int:
     """How many of the page's rows in that table are old, those of users left out who would go as a whole."""
-    values = page.values | {"cutoff": cutoff, "limit": 2**62, "kept_since": kept_since}
+    values = _of(page) | {"cutoff": cutoff, "limit": 2**62, "kept_since": kept_since}
     return int((await session.execute(_COUNTS[table], values)).scalar_one())
 
 

@@ -77,10 +77,10 @@ class Run:
         while self._aged() or self.cutoffs.users is not None:
             async with self._reading() as session:
                 page = await repository.next_page(session, after)
-            if page is None:
+            if not page:
                 return
             yield page
-            after = page.last
+            after = page[-1]
 
     async def _remove_of_page(self, page: Page, removed: Counter[str]) -> None:
         if self.cutoffs.users is not None:

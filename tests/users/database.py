@@ -60,5 +60,6 @@ def dump(data_dir: Path) -> str:
     """The whole database as `pg_dump` writes it: schema and data of every table."""
     programs = EmbeddedPostgres(data_dir)._server().bin_path  # of the very version that serves
     with address(data_dir) as url:
-        command = [programs / "pg_dump", url]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+        command = [str(programs / "pg_dump"), url]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return done.stdout
