@@ -14,6 +14,14 @@ from service.settings import DEFAULT_BEHAVIOR_WEIGHTS, SettingsError, load_setti
         ("SWERVE_BEHAVIOR_WEIGHTS", "{broken", "SWERVE_BEHAVIOR_WEIGHTS: must be JSON"),
         ("SWERVE_BEHAVIOR_WEIGHTS", '{"view": -1}', "SWERVE_BEHAVIOR_WEIGHTS[view]: "),
         ("SWERVE_USER_KEY_SECRET", "tooshort", "SWERVE_USER_KEY_SECRET: must have at least 16"),
+        (
+            "SWERVE_USER_KEY_PREVIOUS_SECRETS",
+            "tooshort,a-longer-secret",
+            "SWERVE_USER_KEY_PREVIOUS_SECRETS: each",
+        ),
+        ("SWERVE_USER_KEY_PREVIOUS_SECRETS", '["tooshort', "SWERVE_USER_KEY_PREVIOUS_SECRETS: begins as a JSON list"),
+        ("SWERVE_RETENTION_DAYS_USERS", "0", "SWERVE_RETENTION_DAYS_USERS: "),
+        ("SWERVE_RETENTION_EVERY_HOURS", "-1", "SWERVE_RETENTION_EVERY_HOURS: "),
         ("DATABASE_URL", "mysql://u:hunter2@h/d", "DATABASE_URL: must begin with postgresql://"),
         ("SWERVE_DATABASE_URL", "postgresql://u:hunter2@h", "SWERVE_DATABASE_URL: names no database"),
         ("DATABASE_URL", "postgresql://u:hun:ter2@h:x/d", "DATABASE_URL: has a port that is not a number"),
@@ -59,3 +67,23 @@ def test_behavior_weights_extend_the_defaults(monkeypatch: pytest.MonkeyPatch) -
 def test_what_is_given_goes_before_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWERVE_PORT", "1234")
     assert load_settings(port=4321).port == 4321
+
+
+@pytest.mark.parametrize(
+    "given", ["an-earlier-secret,an-even-earlier-one", '["an-earlier-secret", "an-even-earlier-one"]']
+)
+def test_earlier_secrets_are_a_list(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    assert load_settings().user_key_previous_secrets == ()
+    monkeypatch.setenv("SWERVE_USER_KEY_PREVIOUS_SECRETS", given)
+    settings = load_settings()
+    secrets = [secret.get_secret_value() for secret in settings.user_key_previous_secrets]
+    assert secrets == ["an-earlier-secret", "an-even-earlier-one"]
+    assert "earlier" not in repr(settings)
+
+
+def test_tombstones_outlive_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWERVE_RETENTION_DAYS_TOMBSTONES", "30")
+    assert load_settings().retention_days_tombstones == 30
+    monkeypatch.setenv("SWERVE_RETENTION_DAYS_EVENTS", "31")
+    with pytest.raises(SettingsError, match="must be at least SWERVE_RETENTION_DAYS_EVENTS"):
+        load_settings()
