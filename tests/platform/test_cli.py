@@ -141,9 +141,8 @@ def test_retention_by_hand(tmp_path: Path) -> None:
     assert "run `swerve migrate`" in message
     assert swerve("migrate", cwd=tmp_path).returncode == 0
     with embedded(tmp_path / "data") as psql:
-        psql(
-            "INSERT INTO tombstones SELECT 'd', n::text::bytea, now() - n * interval '1 day' FROM generate_series(1, 5) n"
-        )
+        ages = "SELECT 'd', n::text::bytea, now() - n * interval '1 day' FROM generate_series(1, 5) n"
+        psql(f"INSERT INTO tombstones {ages}")
         rows = []
         for options in (["--dry-run"], [], []):
             done = swerve("retention", "run", *options, cwd=tmp_path, SWERVE_RETENTION_DAYS_TOMBSTONES="2.5")

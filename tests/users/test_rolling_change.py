@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import ROOT, Serve, Server, clean_environment
 from tests.detect.conftest import body
+from tests.users.database import address
 
 OLD, NEW = "the-secret-of-old-times", "the-secret-of-new-times"
 UNFINISHED = 3
@@ -54,16 +55,20 @@ class Fleet:
 
     def command(self, *arguments: str, **secrets: str) -> subprocess.CompletedProcess[str]:
         """`swerve ...` beside the services."""
-        environment = {f"SWERVE_{name.upper()}": value for name, value in (secrets or self._secrets).items()}
-        return subprocess.run(
-            [sys.executable, "-m", "service", *arguments],
-            cwd=ROOT,
-            env=clean_environment() | environment | {"SWERVE_DATA_DIR": str(self.replicas[0].data_dir)},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        return swerve(self.replicas[0].data_dir, *arguments, **(secrets or self._secrets))
+
+
+def swerve(data_dir: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {f"SWERVE_{name.upper()}": value for name, value in settings.items()}
+    return subprocess.run(
+        [sys.executable, "-m", "service", *arguments],
+        cwd=ROOT,
+        env=clean_environment() | environment | {"SWERVE_DATA_DIR": str(data_dir)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
 
 
 @pytest.fixture
@@ -119,14 +124,20 @@ def test_a_change_of_the_secret_without_a_pause(fleet: Fleet, tmp_path: Path) ->
             assert len(history["items"]) == sent
 
 
-def test_what_the_command_says_of_bad_input(fleet: Fleet, tmp_path: Path) -> None:
-    ids = tmp_path / "ids.txt"
-    ids.write_bytes(b"ann\n\xff\n")
-    for path, says in ((ids, "is not UTF-8"), (tmp_path / "missing.txt", "No such file")):
-        done = fleet.command("user-keys", "move", str(path))
+def test_what_the_command_says_of_bad_input(tmp_path: Path) -> None:
+    data, ids = tmp_path / "data", tmp_path / "ids.txt"
+
+    def move(path: Path, secret: str = OLD) -> str:
+        done = swerve(data, "user-keys", "move", str(path), user_key_secret=secret)
         assert done.returncode in {1, 2}
-        assert says in done.stderr
-        assert done.stderr.splitlines()[-1].startswith("swerve: ")
-    ids.write_text("ann\n\n")
-    assert "line 2: an id has 1 to 256 characters" in fleet.command("user-keys", "move", str(ids)).stderr
-    assert "not the one that this database" in fleet.command("user-keys", "move", str(ids), user_key_secret=NEW).stderr
+        return done.stderr.splitlines()[-1].removeprefix("swerve: ")
+
+    ids.write_bytes(b"ann\n\xff\n")
+    with address(data):  # one Postgres for all of them
+        assert "run `swerve migrate`" in move(ids)
+        assert swerve(data, "migrate").returncode == 0
+        assert "is not UTF-8" in move(ids)
+        assert move(tmp_path / "missing.txt").startswith("No such file")
+        ids.write_text("ann\n\n")
+        assert "line 2: an id has 1 to 256 characters" in move(ids)
+        assert "not the one that this database" in move(ids, NEW)
