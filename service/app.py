@@ -29,12 +29,13 @@ from service.dp.accounting import AccountingError
 from service.dp.privacy import Privacy, make_privacy
 from service.encoder import OnnxEncoder
 from service.encoder.contract import Encoder
-from service.identity import check_secret, load_secret
+from service.identity import check_secret, load_other_secrets, load_secret
 from service.middleware import BodyLimitMiddleware, LoadLimitMiddleware, RequestIdMiddleware, ServerTimingMiddleware
 from service.openapi import install_openapi
 from service.problem_handlers import install_handlers
 from service.profiles import profile_for
 from service.resources import Resources, detector_params
+from service.retention.schedule import scheduled
 from service.security_headers import SecurityHeadersMiddleware, install_docs
 from service.settings import Settings
 from service.system.service import ReadinessProbe
@@ -81,7 +82,8 @@ def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: As
                 resources.encoder.listening(metrics.ran),
                 resources.encoder.listening(tracing.ran),
             ):
-                yield
+                async with scheduled(resources):
+                    yield
 
     app = FastAPI(
         title="Swerve",
@@ -170,8 +172,9 @@ async def open_resources(
         elif not await migrate.is_current(engine):
             raise StartError("the database's schema is not current; run `swerve migrate`")
         secret = await asyncio.to_thread(load_secret, settings)
+        others = tuple(other for other in await asyncio.to_thread(load_other_secrets, settings) if other != secret)
         async with write_sessions(engine).begin() as session:
-            await check_secret(session, secret)
+            await check_secret(session, secret, others)
         yield Resources(
             settings=settings,
             encoder=encoder,
@@ -184,6 +187,7 @@ async def open_resources(
             user_key_secret=secret,
             privacy=privacy,
             metrics=metrics,
+            other_user_key_secrets=others,
         )
 
 

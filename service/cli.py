@@ -31,6 +31,7 @@ from service.files import write_whole
 from service.identity import UserKeySecretError
 from service.server import PortError, run
 from service.settings import Settings, SettingsError, load_settings
+from service.wire import DEFAULT_DOMAIN
 
 FAILED = 1
 FAILURES = (
@@ -43,6 +44,7 @@ FAILURES = (
     PortError,
 )
 MISUSED = 2
+UNFINISHED = 3
 WIDE = 240
 """Columns of a table that goes to a program."""
 MISUSES = (ModelFolderError, ProfileError, InputError)
@@ -57,6 +59,12 @@ app = typer.Typer(
 
 keys = typer.Typer(name="keys", help="Make, list and revoke API keys.", no_args_is_help=True)
 app.add_typer(keys)
+retention_app = typer.Typer(help="Remove what is too old to keep. See docs/privacy.md.", no_args_is_help=True)
+app.add_typer(retention_app, name="retention")
+user_keys_app = typer.Typer(
+    help="Change the secret from which users' keys are made. See docs/privacy.md.", no_args_is_help=True
+)
+app.add_typer(user_keys_app, name="user-keys")
 
 
 def main() -> None:
@@ -219,6 +227,38 @@ def replay(  # noqa: PLR0917 - typer passes them by name
     command = _command("replay")
     asked = command.Asked(log, out, model or settings.model_dir, profile or settings.profile, Rule(detector, threshold))
     _run(lambda: typer.echo(command.run(asked, settings)))
+
+
+@retention_app.command("run")
+def retention_run(
+    *, dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what would be removed; remove nothing.")] = False
+) -> None:
+    """Remove what is older than the SWERVE_RETENTION_DAYS_... settings allow, and print how many rows."""
+    settings = _settings()
+    command = _command("retention")
+    _run(lambda: command.run(settings, dry_run=dry_run))
+
+
+@user_keys_app.command("status")
+def user_keys_status() -> None:
+    """How many users are held under which secret. Exit code 3 while some are not under the present one."""
+    settings = _settings()
+    command = _command("user_keys")
+    finished: list[bool] = []
+    _run(lambda: finished.append(command.status(settings)))
+    if not all(finished):
+        raise typer.Exit(UNFINISHED)
+
+
+@user_keys_app.command("move")
+def user_keys_move(
+    ids: Annotated[Path, typer.Argument(help="A file with one user id a line, UTF-8.")],
+    domain: Annotated[str, typer.Option(help="The domain that the users are in.")] = DEFAULT_DOMAIN,
+) -> None:
+    """Move users to the present secret now, instead of when they next come."""
+    settings = _settings()
+    command = _command("user_keys")
+    _run(lambda: typer.echo(command.move(settings, ids, domain)))
 
 
 def _command(name: str) -> ModuleType:

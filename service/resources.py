@@ -14,6 +14,7 @@ from service.detection.profile import Profile
 from service.dp.privacy import Privacy
 from service.encoder.contract import Encoder
 from service.idempotency.record import InProgress
+from service.identity import UserKeys, user_keys
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 
@@ -36,6 +37,7 @@ class Resources:
         privacy: how vectors leave the service; None where they leave as they are.
         in_progress: requests under an `Idempotency-Key` that this replica is carrying out.
         metrics: of the app.
+        other_user_key_secrets: secrets under which users may still be held; none outside a rotation.
         draining: the service was asked to stop; `/readyz` says so while requests are still taken.
     """
 
@@ -51,7 +53,12 @@ class Resources:
     privacy: Privacy | None = None
     in_progress: InProgress = field(default_factory=InProgress)
     metrics: Metrics = field(default_factory=Metrics)
+    other_user_key_secrets: tuple[bytes, ...] = field(default=(), repr=False)
     draining: bool = False
+
+    def keys_of(self, domain: str, user_id: str) -> UserKeys:
+        """Under which keys the user may be held in the domain."""
+        return user_keys(self.user_key_secret, self.other_user_key_secrets, domain, user_id)
 
 
 def get_resources(connection: HTTPConnection) -> Resources:

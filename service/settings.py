@@ -1,5 +1,6 @@
 """Every setting of the service, in one place. Nothing else reads the environment."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -98,6 +99,34 @@ class Settings(BaseSettings):
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Origins of web pages that may use the service, by commas, such as https://shop.example.",
+    )
+    user_key_previous_secrets: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
+        default=(),
+        description="Secrets beside that one, as a JSON list or with commas between: users who are found under them "
+        "move to the service's own. For a change of the secret; see docs/privacy.md.",
+    )
+    retention_days_users: PositiveFloat | None = Field(
+        default=None,
+        description="Users from whom no behaviour was taken in for so long are removed with all that is held of them.",
+    )
+    retention_days_snapshots: PositiveFloat | None = Field(
+        default=None, description="Snapshots taken so long ago are removed, a user's latest excepted."
+    )
+    retention_days_events: PositiveFloat | None = Field(
+        default=None,
+        description="Ids of behaviours that occurred so long ago are forgotten: sent again, such a behaviour counts "
+        "again.",
+    )
+    retention_days_tombstones: PositiveFloat | None = Field(
+        default=None,
+        description="Erasures so long ago are forgotten: behaviours from before them would count again, so let it be "
+        "longer than behaviours are ever late.",
+    )
+    retention_every_hours: float = Field(
+        default=24.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="How often one of the replicas removes what is older than that; 0: only `swerve retention run`.",
     )
     max_requests: PositiveInt = Field(
         default=128,
@@ -232,10 +261,39 @@ class Settings(BaseSettings):
             raise ValueError(f"must have at least {MIN_SECRET_CHARACTERS} characters; `openssl rand -hex 32` makes one")
         return secret
 
+    @field_validator("user_key_previous_secrets", mode="before")
+    @classmethod
+    def _split_secrets(cls, given: object) -> object:
+        if not isinstance(given, str):
+            return given
+        if given.lstrip().startswith("["):
+            try:
+                return json.loads(given)
+            except ValueError:
+                raise ValueError("begins as a JSON list but is none") from None
+        return [part.strip() for part in given.split(",") if part.strip()]
+
+    @field_validator("user_key_previous_secrets", mode="after")
+    @classmethod
+    def _check_previous_secrets(cls, given: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if any(len(secret.get_secret_value()) < MIN_SECRET_CHARACTERS for secret in given):
+            raise ValueError(f"each must have at least {MIN_SECRET_CHARACTERS} characters")
+        return given
+
     @model_validator(mode="after")
     def _check_room(self) -> Self:
         if self.encoder_capacity_texts < MAX_BEHAVIORS:
             raise ValueError(f"{PREFIX}ENCODER_CAPACITY_TEXTS must be at least {MAX_BEHAVIORS}: a request must fit")
+        return self
+
+    @model_validator(mode="after")
+    def _check_retention(self) -> Self:
+        events, tombstones = self.retention_days_events, self.retention_days_tombstones
+        if tombstones is not None and events is not None and tombstones < events:
+            raise ValueError(
+                f"{PREFIX}RETENTION_DAYS_TOMBSTONES must be at least {PREFIX}RETENTION_DAYS_EVENTS: as long as late "
+                "behaviours are told apart, they must not bring an erased user back"
+            )
         return self
 
 

@@ -15,6 +15,7 @@ from service.database.engine import make_engine
 from service.database.sessions import ReadSession, WriteSession, read_sessions, write_sessions
 from service.detect import repository as detect
 from service.detect.repository import NewSnapshot, Update, User, Version
+from service.identity import UserKeys
 from service.snapshots import repository as snapshots
 from service.users import repository as users
 
@@ -67,6 +68,7 @@ Call = Callable[[], Awaitable[object]]
 def _calls(engine: AsyncEngine, user: User) -> dict[str, Call]:
     """Every query, in a transaction that is rolled back."""
     now = datetime.now(UTC)
+    keys = UserKeys(user.domain, user.key, "")
     page: dict[str, Any] = {"limit": 51, "before": None, "since": None, "until": None, "changes_only": False}
     range_ = {"since": now - timedelta(days=30), "until": now}
 
@@ -83,9 +85,9 @@ def _calls(engine: AsyncEngine, user: User) -> dict[str, Call]:
         "snapshots: page of a time range": of_page(**range_),
         "snapshots: page of changes": of_page(changes_only=True),
         "snapshots: page of changes in a time range, after a cursor": of_page(before=2, changes_only=True, **range_),
-        "users: lock": _writing(engine, lambda session: users.lock(session, user.domain, user.key)),
-        "users: is erased": _writing(engine, lambda session: users.is_erased(session, user.domain, user.key)),
-        "users: erase": _writing(engine, lambda session: users.erase(session, user.domain, user.key, now)),
+        "users: lock": _writing(engine, lambda session: users.lock(session, keys)),
+        "users: is erased": _writing(engine, lambda session: users.is_erased(session, keys)),
+        "users: erase": _writing(engine, lambda session: users.erase(session, keys, now)),
     }
 
 

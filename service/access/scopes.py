@@ -21,11 +21,13 @@ NEEDS: dict[str, Need] = {
     "get_livez": "nothing",
     "get_readyz": "nothing",
     "get_model": "key",
+    "get_metrics": "key",
     "detect": "ingest",
     "detect_batch": "ingest",
     "encode": "ingest",
     "get_interest": "read",
     "get_history": "read",
+    "export_user": "admin",
     "delete_user": "admin",
 }
 """By operation id. `service.openapi` refuses an operation that is missing here, and until then it needs `admin`."""

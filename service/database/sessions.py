@@ -21,3 +21,8 @@ def read_sessions(engine: AsyncEngine) -> async_sessionmaker[ReadSession]:
 def write_sessions(engine: AsyncEngine) -> async_sessionmaker[WriteSession]:
     """Makes sessions that may write. Use `async with make.begin() as session`."""
     return async_sessionmaker(engine, class_=WriteSession, expire_on_commit=False)
+
+
+async def as_of_one_moment(session: ReadSession) -> None:
+    """Have all that is read in this transaction be as it was at the first read. Call it before that."""
+    await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})

@@ -4,7 +4,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Boolean, DateTime, Double, Index, LargeBinary, Text, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    DateTime,
+    Double,
+    Index,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Text,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -31,6 +42,7 @@ class UserStateRow(Base):
     recent_events: Mapped[list[Any]] = mapped_column(JSONB, server_default=text("'[]'::jsonb"))
     created_at: Mapped[datetime] = mapped_column(TIMESTAMP, server_default=text("now()"))
     updated_at: Mapped[datetime] = mapped_column(TIMESTAMP, server_default=text("now()"))
+    key_id: Mapped[str | None] = mapped_column(Text)
 
 
 class SnapshotRow(Base):
@@ -71,6 +83,8 @@ class SeenEventRow(Base):
     """An event already taken into a user's state: the same event again is a duplicate."""
 
     __tablename__ = "seen_events"
+    # With the time in the key's index, what is too old to keep is found without a look at the table.
+    __table_args__ = (PrimaryKeyConstraint("domain", "user_key", "event_id", postgresql_include=["occurred_at"]),)
 
     domain: Mapped[str] = mapped_column(Text, primary_key=True)
     user_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
@@ -96,10 +110,12 @@ class TombstoneRow(Base):
     """A user was erased at this time: behaviours from before it must not bring the user back."""
 
     __tablename__ = "tombstones"
+    __table_args__ = (Index("ix_tombstones_deleted_at", "deleted_at"),)
 
     domain: Mapped[str] = mapped_column(Text, primary_key=True)
     user_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     deleted_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+    key_id: Mapped[str | None] = mapped_column(Text)
 
 
 class PrivacyReleaseRow(Base):

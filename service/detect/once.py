@@ -10,14 +10,12 @@ from pydantic import ValidationError
 
 from service import timing
 from service.detect.incoming import Incoming
-from service.detect.repository import User
 from service.detect.schemas import BatchItem, DetectRequest, DetectResponse
 from service.detect.service import Judging, check_request, connected, encode, invalid, judge, released
 from service.detect.tally import count_decision
 from service.idempotency import repository
 from service.idempotency.key import hash_of
 from service.idempotency.record import Claim, Record, fingerprint, response_of
-from service.identity import user_key
 from service.problems import Problem
 from service.resources import Resources
 
@@ -119,8 +117,8 @@ def _parsed(resources: Resources, item: object, key_hash: bytes) -> _Part:
 def _claim(resources: Resources, request: DetectRequest, key_hash: bytes) -> Claim | None:
     if not request.options.persist:
         return None
-    key = user_key(resources.user_key_secret, request.domain, request.user_id)
-    return Claim(request.domain, key, key_hash, fingerprint(request))
+    keys = resources.keys_of(request.domain, request.user_id)
+    return Claim(request.domain, keys.present, key_hash, fingerprint(request))
 
 
 async def _carry_out(resources: Resources, parts: Sequence[_Part]) -> None:
@@ -162,7 +160,7 @@ async def _judge(resources: Resources, part: _Part, request: DetectRequest, beha
     if part.claim is None:
         part.response = await judge(resources, request, behaviors)
         return
-    judging = Judging(resources, request, User(part.claim.domain, part.claim.user_key), behaviors)
+    judging = Judging(resources, request, resources.keys_of(request.domain, request.user_id), behaviors)
     expires_at = datetime.now(UTC) + timedelta(hours=resources.settings.idempotency_hours)
     with part.refused_by_problems():
         answer = await judging.write_once(part.claim, expires_at)

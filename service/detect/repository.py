@@ -22,10 +22,11 @@ from service.database.tables import SeenEventRow, TombstoneRow, UserStateRow
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who it is about: the keys that every table of users begins with."""
+    """Who it is about: the keys that every table of users begins with, and by which secret they were made."""
 
     domain: str
     key: bytes
+    key_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +160,7 @@ async def lock(connection: AsyncConnection, user: User) -> None:
 
     One statement: the conflict's no-op update is what takes the lock.
     """
-    statement = upsert(UserStateRow).values(domain=user.domain, user_key=user.key)
+    statement = upsert(UserStateRow).values(domain=user.domain, user_key=user.key, key_id=user.key_id)
     await connection.execute(
         statement.on_conflict_do_update(
             index_elements=[UserStateRow.domain, UserStateRow.user_key],

@@ -27,12 +27,13 @@ from service.detection.detector import Rule
 from service.encoding import encode_texts
 from service.idempotency import repository as records
 from service.idempotency.record import Claim, Record
-from service.identity import user_key
+from service.identity import UserKeys
 from service.problem_handlers import field_error
 from service.problems import IdempotencyKeyInProgress, InvalidRequest, Problem
 from service.releases import service as releases
 from service.resources import Resources, detector_params
 from service.snapshots import repository as snapshots
+from service.users import repository as users
 from service.wire import MAX_BEHAVIORS
 
 ERASED = "the user was erased after this behaviour occurred"
@@ -130,11 +131,11 @@ async def _vectors(resources: Resources, texts: list[str]) -> tuple[list[np.ndar
 
 async def judge(resources: Resources, request: DetectRequest, behaviors: list[Incoming]) -> DetectResponse:
     """Decide on encoded behaviours. What comes of them is stored in one transaction, committed before this returns."""
-    user = User(request.domain, user_key(resources.user_key_secret, request.domain, request.user_id))
-    judging = Judging(resources, request, user, behaviors)
+    keys = resources.keys_of(request.domain, request.user_id)
+    judging = Judging(resources, request, keys, behaviors)
     answer = await (judging.write() if request.options.persist else judging.read())
     count_decision(resources.metrics, answer, stored=request.options.persist)
-    return await released(resources, request, user.key, answer)
+    return await released(resources, request, judging.user.key, answer)
 
 
 async def released(
@@ -180,10 +181,11 @@ async def _turn(resources: Resources) -> AsyncIterator[None]:
 class Judging:
     """One request on its way through the database."""
 
-    def __init__(self, resources: Resources, request: DetectRequest, user: User, behaviors: list[Incoming]) -> None:
+    def __init__(self, resources: Resources, request: DetectRequest, keys: UserKeys, behaviors: list[Incoming]) -> None:
         self.resources = resources
         self.request = request
-        self.user = user
+        self.keys = keys
+        self.user = User(keys.domain, keys.present, keys.key_id)
         self.behaviors = behaviors
         self.params = detector_params(resources.settings, resources.encoder.info.dim, resources.profile)
         self.rule = Rule(request.options.detector, request.options.threshold)
@@ -210,7 +212,11 @@ class Judging:
 
     async def read(self) -> DetectResponse:
         """Decide on the stored state as if the behaviours were taken in, and write nothing."""
-        async with connected(self.resources) as connection:
+        rotating = bool(self.keys.others)
+        async with connected(self.resources, transaction=rotating) as connection:
+            if rotating:  # read where the user is; only who writes moves anybody
+                await connection.execution_options(isolation_level="REPEATABLE READ")
+                self.user = replace(self.user, key=await users.held_under(connection, self.keys))
             known = await self._read(connection)
             new, rejected = self._sort_out(known)
             if not new:
@@ -234,6 +240,7 @@ class Judging:
             with timing.phase("database"):
                 if not await records.try_lock(connection, claim):
                     raise IdempotencyKeyInProgress
+                await users.bring(connection, self.keys)  # with the records that are kept of the user
                 kept = await records.find(connection, [claim], datetime.now(UTC))
             if claim in kept:
                 return kept[claim]
@@ -261,6 +268,7 @@ class Judging:
             back: no empty state stays behind for a user with nothing in it.
         """
         with timing.phase("database"):
+            await users.bring(connection, self.keys)
             await repository.lock(connection, self.user)
         known = await self._read(connection)
         new, rejected = self._sort_out(known)

@@ -8,13 +8,13 @@ import zlib
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, func, select, text
+from sqlalchemy import bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, TIMESTAMP
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Text
 
-from service.database.sessions import WriteSession
+from service.database.sessions import ReadSession, WriteSession
 from service.database.tables import IdempotencyRecordRow
 from service.idempotency.record import Claim, Record
 
@@ -31,6 +31,17 @@ _FIND = text(
     bindparam("key_hashes", type_=ARRAY(BYTEA)),
     bindparam("now", type_=TIMESTAMP(timezone=True)),
 )
+
+_DELETE_EXPIRED = text(
+    """
+    DELETE FROM idempotency_records WHERE (domain, user_key, key_hash) IN (
+        SELECT domain, user_key, key_hash FROM idempotency_records WHERE expires_at <= :now
+        LIMIT :limit FOR UPDATE SKIP LOCKED
+    )
+    """
+).bindparams(bindparam("now", type_=TIMESTAMP(timezone=True)))
+BATCH = 1000
+"""Records that one transaction deletes."""
 
 
 async def find(connection: AsyncConnection, claims: Sequence[Claim], now: datetime) -> dict[Claim, Record]:
@@ -66,6 +77,12 @@ async def store(connection: AsyncConnection, claim: Claim, response: bytes, expi
 
 
 async def delete_expired(session: WriteSession, now: datetime) -> int:
-    """Delete what need no longer be kept at that time; how many records that were."""
-    gone = delete(IdempotencyRecordRow).where(IdempotencyRecordRow.expires_at <= now)
-    return len((await session.execute(gone.returning(IdempotencyRecordRow.expires_at))).all())
+    """Delete up to a batch of the records that need no longer be kept at that time; how many that was."""
+    result = await session.execute(_DELETE_EXPIRED, {"now": now, "limit": BATCH})
+    return int(result.rowcount)  # type: ignore[attr-defined] # of a deletion
+
+
+async def count_expired(session: ReadSession, now: datetime) -> int:
+    """How many records need no longer be kept at that time."""
+    query = select(func.count()).where(IdempotencyRecordRow.expires_at <= now)
+    return int((await session.execute(query)).scalar_one())

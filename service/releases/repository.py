@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select, text
+from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.orm import aliased
 
 from service.database.sessions import ReadSession, WriteSession
@@ -111,3 +112,41 @@ async def add(session: WriteSession, rows: Sequence[PrivacyReleaseRow]) -> None:
     """Record releases, before they are sent."""
     session.add_all(rows)
     await session.flush()
+
+
+_SPENT = """
+    FROM privacy_releases AS release WHERE released_at <= :before AND NOT EXISTS (
+        SELECT FROM snapshots
+        WHERE domain = release.domain AND user_key = release.user_key AND sequence = release.sequence
+    )
+"""
+_BEFORE = bindparam("before", type_=TIMESTAMP(timezone=True))
+_DELETE_SPENT = text(
+    f"""
+    DELETE FROM privacy_releases WHERE (domain, user_key, sequence) IN (
+        SELECT domain, user_key, sequence {_SPENT} LIMIT :limit FOR UPDATE SKIP LOCKED
+    )
+    """  # noqa: S608 - no part of it comes from outside
+).bindparams(_BEFORE)
+_COUNT_SPENT = text(f"SELECT count(*) {_SPENT}").bindparams(_BEFORE)
+BATCH = 1000
+"""Rows that one transaction deletes."""
+
+
+async def delete_spent(session: WriteSession, before: datetime) -> int:
+    """Delete up to a batch of the releases that nobody can ask for again, and that no budget counts; how many.
+
+    That is, of snapshots that are gone. Of those that are kept, the vector must stay the same: never one before its
+    time, or a budget would have room for what it has no room for.
+
+    Args:
+        session: that writes.
+        before: the budget counts what was released later.
+    """
+    result = await session.execute(_DELETE_SPENT, {"before": before, "limit": BATCH})
+    return int(result.rowcount)  # type: ignore[attr-defined] # of a deletion
+
+
+async def count_spent(session: ReadSession, before: datetime) -> int:
+    """How many there are. See `delete_spent`."""
+    return int((await session.execute(_COUNT_SPENT, {"before": before})).scalar_one())

@@ -19,6 +19,7 @@ from service.database.tables import PrivacyReleaseRow, SnapshotRow
 from service.detect.schemas import DetectResponse
 from service.dp.mechanism import deviation_of
 from service.dp.privacy import Privacy
+from service.identity import UserKeys
 from service.problems import PrivacyBudgetSpent
 from service.releases import repository
 from service.releases.repository import Ledger, Released
@@ -124,7 +125,7 @@ async def _release(
     async with resources.write_sessions.begin() as session:
         # The lock first, the ledger in a statement after it: one statement would see the ledger as it was before it
         # waited, and two replicas could spend the same.
-        if not await users.lock(session, domain, user_key):
+        if not await users.lock(session, UserKeys(domain, user_key, key_id="")):
             return {}
         new = await repository.unreleased(session, domain, user_key, wanted)
         if new:

@@ -3,18 +3,19 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Path, Query, Request, Response, status
+from fastapi.responses import StreamingResponse
 
 from service.dependencies import ReadSessionDependency, WriteSessionDependency
 from service.problems import DatabaseUnavailable, PrivacyBudgetSpent, Saturated, UnknownUser, responses
 from service.resources import ResourcesDependency
 from service.snapshots.schemas import Snapshot, SnapshotPage
-from service.users import service
-from service.users.schemas import HistoryQuery, InterestQuery, UserQuery
+from service.users import export, service
+from service.users.schemas import Export, HistoryQuery, InterestQuery, UserQuery
 
 router = APIRouter(prefix="/users", tags=["users"], responses=responses(UnknownUser, DatabaseUnavailable, Saturated))
 
 # `:path`, so that ids with a slash can be asked for, too.
-SUBRESOURCES = ("interest", "history")
+SUBRESOURCES = ("interest", "history", "export")
 """What may follow an id in a path."""
 
 
@@ -68,6 +69,29 @@ async def get_history(
 ) -> SnapshotPage:
     """How the user's interest went, a page at a time."""
     return await service.history(resources, session, user_id, query)
+
+
+@router.get(
+    "/{user_id:path}/export",
+    operation_id="export_user",
+    summary="Everything held about a user",
+    response_class=StreamingResponse,
+    responses={200: {"model": Export, "description": "Everything, as of one moment."}},
+)
+async def export_user(
+    user_id: UserIdPath,
+    query: Annotated[UserQuery, Query()],
+    session: ReadSessionDependency,
+    resources: ResourcesDependency,
+) -> Response:
+    """Every column of every row that is held of the user in this domain, vectors and the detectors' state included.
+
+    Of an erased user that is the tombstone alone. Not paged: the document is streamed, and may be large.
+    """
+    file = await export.export(resources, session, user_id, query.domain)
+    return StreamingResponse(
+        export.chunks(file), media_type="application/json", headers={"Content-Disposition": "attachment"}
+    )
 
 
 ERASED = {"user_id": "$request.path.user_id", "domain": "$request.query.domain"}

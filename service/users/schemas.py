@@ -1,9 +1,10 @@
-"""Parameters of the calls about a user."""
+"""Parameters of the calls about a user, and what an export is."""
 
-from typing import Annotated, Literal
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 from fastapi import Query
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from service.wire import DEFAULT_DOMAIN, Domain, StrictModel, Time, VectorFormat
 
@@ -46,3 +47,16 @@ class HistoryQuery(InterestQuery):
     since: Annotated[Time | None, Query(description="Only snapshots taken then or later.")] = None
     until: Annotated[Time | None, Query(description="Only snapshots taken before then.")] = None
     mutated_only: Annotated[bool, Query(description="Only snapshots taken for a change.")] = False
+
+
+class Export(BaseModel):
+    """Everything held about a user in one domain, as of one moment."""
+
+    user_id: str = Field(description="As asked for; it is not stored.")
+    domain: str
+    exported_at: datetime
+    tables: dict[str, list[dict[str, Any]]] = Field(
+        description="For each table that holds something of users, the user's rows by column. What each column is and "
+        "why it is kept is in docs/privacy.md. `user_key` is in hexadecimal, vectors are numbers, and the detectors' "
+        "`state` is shown by its parts, with its bytes in base64 as `data`."
+    )

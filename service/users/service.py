@@ -3,8 +3,8 @@
 import re
 from datetime import UTC, datetime
 
-from service.database.sessions import ReadSession, WriteSession
-from service.identity import user_key
+from service.database.sessions import ReadSession, WriteSession, as_of_one_moment
+from service.identity import UserKeys
 from service.problems import FieldError, InvalidRequest, UnknownUser
 from service.releases import service as releases
 from service.resources import Resources
@@ -21,7 +21,7 @@ async def interest(resources: Resources, session: ReadSession, user_id: str, que
         UnknownUser: there is none.
         PrivacyBudgetSpent: vectors leave with noise, and no more of this user's may leave now.
     """
-    key = user_key(resources.user_key_secret, query.domain, user_id)
+    key = await _held_under(session, resources.keys_of(query.domain, user_id))
     row = await snapshots.latest(session, query.domain, key)
     if row is None:
         raise UnknownUser
@@ -37,7 +37,7 @@ async def history(resources: Resources, session: ReadSession, user_id: str, quer
         InvalidRequest: a cursor that this service did not make.
         PrivacyBudgetSpent: vectors leave with noise, and not all of this page's may leave now.
     """
-    key = user_key(resources.user_key_secret, query.domain, user_id)
+    key = await _held_under(session, resources.keys_of(query.domain, user_id))
     rows = await snapshots.page(
         session,
         query.domain,
@@ -63,12 +63,20 @@ async def erase(resources: Resources, session: WriteSession, user_id: str, domai
     Raises:
         UnknownUser: nothing is or ever was kept.
     """
-    key = user_key(resources.user_key_secret, domain, user_id)
-    known = await repository.lock(session, domain, key)
-    if not known and not await repository.is_erased(session, domain, key):
+    keys = resources.keys_of(domain, user_id)
+    known = await repository.lock(session, keys)
+    if not known and not await repository.is_erased(session, keys):
         raise UnknownUser
     if known:
-        await repository.erase(session, domain, key, datetime.now(UTC))
+        await repository.erase(session, keys, datetime.now(UTC))
+
+
+async def _held_under(session: ReadSession, keys: UserKeys) -> bytes:
+    """The key to read by. While users move between keys, what follows sees the same moment."""
+    if not keys.others:
+        return keys.present
+    await as_of_one_moment(session)
+    return await repository.held_under(session, keys)
 
 
 def make_cursor(sequence: int) -> str:

@@ -1,5 +1,6 @@
 """The command line as its users run it."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -12,10 +13,12 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import asyncpg
 import httpx
 import pytest
 
 from service import __version__
+from service.database.embedded import EmbeddedPostgres
 
 Postmasters = Callable[[Path], list[int]]
 
@@ -131,6 +134,45 @@ def test_migrate_moves_up_and_down(tmp_path: Path, postmasters: Postmasters) -> 
     assert "no_such" in fails_in_one_line(swerve("migrate", "--down-to", "no_such", cwd=tmp_path), 1)
     assert swerve("migrate", "--down-to", "base", cwd=tmp_path).stdout.endswith(" -> empty\n")
     assert postmasters(tmp_path / "data") == []
+
+
+def test_retention_by_hand(tmp_path: Path) -> None:
+    message = fails_in_one_line(swerve("retention", "run", cwd=tmp_path), 1)
+    assert "run `swerve migrate`" in message
+    assert swerve("migrate", cwd=tmp_path).returncode == 0
+    with embedded(tmp_path / "data") as psql:
+        ages = "SELECT 'd', n::text::bytea, now() - n * interval '1 day' FROM generate_series(1, 5) n"
+        psql(f"INSERT INTO tombstones {ages}")
+        rows = []
+        for options in (["--dry-run"], [], []):
+            done = swerve("retention", "run", *options, cwd=tmp_path, SWERVE_RETENTION_DAYS_TOMBSTONES="2.5")
+            assert (done.returncode, done.stderr) == (0, "")
+            rows.append({words[0]: words[1:] for line in done.stdout.splitlines() if (words := line.split())})
+        assert psql("SELECT count(*) FROM tombstones") == "2"
+    assert [table["tombstones"][-1] for table in rows] == ["3", "3", "0"]
+    assert "would" in rows[0]["table"]
+    assert rows[0]["snapshots"] == ["kept", "0"]
+    bad = swerve("retention", "run", cwd=tmp_path, SWERVE_RETENTION_DAYS_USERS="soon")
+    assert "SWERVE_RETENTION_DAYS_USERS: " in fails_in_one_line(bad, 2)
+
+
+@contextlib.contextmanager
+def embedded(data_dir: Path) -> Iterator[Callable[[str], str]]:
+    """Asks the data folder's Postgres, which runs as long as the context is open; the first value of an answer."""
+    postgres = EmbeddedPostgres(data_dir)
+    url = postgres.start()
+
+    async def ask(query: str) -> str:
+        connection = await asyncpg.connect(url)
+        try:
+            return str(await connection.fetchval(query))
+        finally:
+            await connection.close()
+
+    try:
+        yield lambda query: asyncio.run(ask(query))
+    finally:
+        postgres.stop()
 
 
 def test_a_database_that_is_away_says_so(tmp_path: Path) -> None:

@@ -98,6 +98,16 @@ async def test_statements_of_a_request(client: httpx.AsyncClient, statements: li
     assert sent_since(statements) == ["SELECT", "WITH"]
 
 
+async def test_a_user_who_has_moved_costs_no_more_while_the_secret_changes(
+    client: httpx.AsyncClient, app: FastAPI, statements: list[str]
+) -> None:
+    await detect(client, request("u", 0, 5))
+    app.state.resources.other_user_key_secrets = (b"the secret before",)
+    sent_since(statements)
+    await detect(client, request("u", 5, 1))
+    assert sent_since(statements) == ["SELECT", "WITH"]
+
+
 async def test_statements_of_every_other_way(client: httpx.AsyncClient, statements: list[str]) -> None:
     sent_since(statements)
     for body, expected in (

@@ -11,6 +11,7 @@ from service.database import migrate
 from service.database.base import Base
 from service.database.engine import make_engine
 from service.database.migrate import MigrationError
+from service.identity import fingerprint, key_id
 
 pytestmark = pytest.mark.anyio
 
@@ -50,6 +51,22 @@ async def test_the_models_are_the_schema(engine: AsyncEngine) -> None:
         assert len(await connection.run_sync(differences)) == 1  # so the comparison does compare
 
 
+async def test_users_from_before_keys_had_ids_are_of_the_first_secret(engine: AsyncEngine) -> None:
+    await migrate.upgrade(engine, "20261124_initial")
+    secret = b"0123456789abcdef"
+    async with engine.begin() as connection:
+        await connection.execute(text("INSERT INTO user_states (domain, user_key) VALUES ('d', 'k')"))
+        await connection.execute(text("INSERT INTO tombstones VALUES ('d', 'k', now())"))
+        bound = text("INSERT INTO installation VALUES ('user_key_fingerprint', :fingerprint)")
+        await connection.execute(bound, {"fingerprint": fingerprint(secret)})
+    await migrate.upgrade(engine)
+    async with engine.begin() as connection:
+        for table in ("user_states", "tombstones"):
+            assert (await connection.scalars(text(f"SELECT key_id FROM {table}"))).all() == [key_id(secret)]  # noqa: S608
+        await connection.execute(text("INSERT INTO user_states (domain, user_key) VALUES ('d', 'l')"))
+        assert await connection.scalar(text("SELECT key_id FROM user_states WHERE user_key = 'l'")) is None
+
+
 async def test_replicas_that_start_at_once_wait_for_the_first(database_url: str) -> None:
     engines = [make_engine(database_url, pool_size=1) for _ in range(4)]
     await asyncio.gather(*(migrate.upgrade(engine) for engine in engines))
@@ -72,7 +89,7 @@ async def test_a_failed_migration_leaves_nothing_half_done(engine: AsyncEngine) 
     before = await tables(engine)
     async with engine.begin() as connection:
         await connection.execute(text("CREATE VIEW reader AS SELECT * FROM user_states"))
-    with pytest.raises(Exception, match=r"cannot drop .*user_states"):
+    with pytest.raises(Exception, match=r"cannot drop .*table user_states"):
         await migrate.downgrade(engine, "base")
     assert await tables(engine) == before
     assert await migrate.is_current(engine)

@@ -18,6 +18,14 @@ from service.settings import DEFAULT_BEHAVIOR_WEIGHTS, SettingsError, load_setti
         ("SWERVE_CORS_ORIGINS", "*", "SWERVE_CORS_ORIGINS: must name each origin in full"),
         ("SWERVE_CORS_ORIGINS", "https://a.example/", "SWERVE_CORS_ORIGINS: must name each origin in full"),
         ("SWERVE_USER_KEY_SECRET", "tooshort", "SWERVE_USER_KEY_SECRET: must have at least 16"),
+        (
+            "SWERVE_USER_KEY_PREVIOUS_SECRETS",
+            "tooshort,a-longer-secret",
+            "SWERVE_USER_KEY_PREVIOUS_SECRETS: each",
+        ),
+        ("SWERVE_USER_KEY_PREVIOUS_SECRETS", '["tooshort', "SWERVE_USER_KEY_PREVIOUS_SECRETS: begins as a JSON list"),
+        ("SWERVE_RETENTION_DAYS_USERS", "0", "SWERVE_RETENTION_DAYS_USERS: "),
+        ("SWERVE_RETENTION_EVERY_HOURS", "-1", "SWERVE_RETENTION_EVERY_HOURS: "),
         ("DATABASE_URL", "mysql://u:hunter2@h/d", "DATABASE_URL: must begin with postgresql://"),
         ("SWERVE_LOG_LEVEL", "loud", "SWERVE_LOG_LEVEL: "),
         ("SWERVE_LOG_FORMAT", "xml", "SWERVE_LOG_FORMAT: "),
@@ -85,3 +93,23 @@ def test_opentelemetrys_own_variable_is_read(monkeypatch: pytest.MonkeyPatch) ->
     assert load_settings().otlp_endpoint == "http://other:4318"
     monkeypatch.setenv("SWERVE_OTLP_ENDPOINT", "http://ours:4318")
     assert load_settings().otlp_endpoint == "http://ours:4318"
+
+
+@pytest.mark.parametrize(
+    "given", ["an-earlier-secret,an-even-earlier-one", '["an-earlier-secret", "an-even-earlier-one"]']
+)
+def test_earlier_secrets_are_a_list(monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    assert load_settings().user_key_previous_secrets == ()
+    monkeypatch.setenv("SWERVE_USER_KEY_PREVIOUS_SECRETS", given)
+    settings = load_settings()
+    secrets = [secret.get_secret_value() for secret in settings.user_key_previous_secrets]
+    assert secrets == ["an-earlier-secret", "an-even-earlier-one"]
+    assert "earlier" not in repr(settings)
+
+
+def test_tombstones_outlive_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWERVE_RETENTION_DAYS_TOMBSTONES", "30")
+    assert load_settings().retention_days_tombstones == 30
+    monkeypatch.setenv("SWERVE_RETENTION_DAYS_EVENTS", "31")
+    with pytest.raises(SettingsError, match="must be at least SWERVE_RETENTION_DAYS_EVENTS"):
+        load_settings()

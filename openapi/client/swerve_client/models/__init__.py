@@ -19,6 +19,9 @@ from .detect_response_status import DetectResponseStatus
 from .encode_request import EncodeRequest
 from .encode_request_encoding_format import EncodeRequestEncodingFormat
 from .encode_response import EncodeResponse
+from .export import Export
+from .export_tables import ExportTables
+from .export_tables_additional_property_item import ExportTablesAdditionalPropertyItem
 from .field_error import FieldError
 from .get_history_encoding_format import GetHistoryEncodingFormat
 from .get_interest_encoding_format import GetInterestEncodingFormat
@@ -61,6 +64,9 @@ __all__ = (
     "EncodeRequest",
     "EncodeRequestEncodingFormat",
     "EncodeResponse",
+    "Export",
+    "ExportTables",
+    "ExportTablesAdditionalPropertyItem",
     "FieldError",
     "GetHistoryEncodingFormat",
     "GetInterestEncodingFormat",

@@ -1,0 +1,25 @@
+"""Rows of other features that expire by themselves, whatever the settings say of retention."""
+
+from datetime import datetime, timedelta
+
+from service.database.sessions import ReadSession, WriteSession
+from service.idempotency import repository as records
+from service.releases import repository as releases
+from service.retention.rules import Cleanup
+from service.settings import Settings
+
+
+def cleanups(settings: Settings) -> tuple[Cleanup, ...]:
+    """What every run does beside the rules of age."""
+    period = timedelta(days=settings.privacy_period_days)
+
+    async def delete_spent(session: WriteSession, now: datetime) -> int:
+        return await releases.delete_spent(session, now - period)
+
+    async def count_spent(session: ReadSession, now: datetime) -> int:
+        return await releases.count_spent(session, now - period)
+
+    return (
+        Cleanup("idempotency_records", records.delete_expired, records.count_expired),
+        Cleanup("privacy_releases", delete_spent, count_spent),
+    )
