@@ -1,7 +1,7 @@
 """How old things may become, and what else is cleaned up with them."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Protocol, Self
 
 from service.database.sessions import ReadSession, WriteSession

@@ -40,7 +40,7 @@ async def app(settings: Settings, encoder: FakeEncoder) -> AsyncIterator[FastAPI
 
 @pytest.fixture
 async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://swerve") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
         yield client
 
 
@@ -240,7 +240,7 @@ async def test_two_apps_count_apart(settings: Settings, encoder: FakeEncoder) ->
         app = create_app(settings.model_copy(update={"profile": None}), encoder=encoder)
         async with (
             app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://swerve") as client,
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
         ):
             for _ in range(requests):
                 await client.get("/users/nobody/interest")

@@ -121,7 +121,7 @@ async def test_more_requests_than_the_limit_are_refused_unread_and_probes_are_no
     async def livez() -> str:
         return "alive"
 
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://swerve") as client:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
         first = asyncio.create_task(client.post("/detect"))
         await entered.wait()
 

@@ -59,7 +59,7 @@ async def replica(settings: Settings, encoder: FakeEncoder) -> AsyncIterator[Rep
         async def start(**given: Any) -> httpx.AsyncClient:
             app = create_app(settings.model_copy(update=given), encoder=encoder)
             await stack.enter_async_context(app.router.lifespan_context(app))
-            client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://swerve")
+            client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
             return await stack.enter_async_context(client)
 
         yield start

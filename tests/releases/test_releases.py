@@ -353,7 +353,7 @@ async def test_only_a_released_vector_costs_statements(
     app = create_app(settings.model_copy(update=ON), encoder=encoder, engine=engine)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://swerve") as client,
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
     ):
         await detect(client, request("u", 0))
         for body, expected in (

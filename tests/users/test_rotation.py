@@ -47,7 +47,7 @@ def replica(settings: Settings) -> Replica:
         app = create_app(Settings(**given), encoder=FakeEncoder(dim=8))
         async with (
             app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://swerve") as client,
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
         ):
             yield client
 
@@ -260,7 +260,7 @@ async def test_a_secret_in_the_data_folder_is_changed_by_moving_its_file(
         app = create_app(settings, encoder=FakeEncoder(dim=8))
         async with (
             app.router.lifespan_context(app),
-            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://swerve") as client,
+            httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client,
         ):
             return await detect(client, body("u", n))
 
