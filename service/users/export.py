@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import tempfile
+import zlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -15,11 +16,12 @@ from sqlalchemy import RowMapping
 
 from service.database.sessions import ReadSession, as_of_one_moment
 from service.detection.interest import SECONDS_PER_DAY
+from service.detection.profile import Profile
 from service.identity import UserKeys
 from service.problems import UnknownUser
 from service.resources import Resources
 from service.users import repository
-from service.users.readable import readable_state
+from service.users.readable import readable_pending, readable_state
 from service.wire import to_wire
 
 MEMORY_BYTES = 1 << 20
@@ -99,15 +101,29 @@ def _vector(_resources: Resources, _row: Row, value: bytes | None) -> list[float
     return None if value is None else to_wire(np.frombuffer(value, "<f4"), "float")
 
 
-def _state(resources: Resources, row: Row, value: bytes | None) -> dict[str, Any] | None:
+def _response(_resources: Resources, _row: Row, value: bytes) -> object:
+    return orjson.loads(zlib.decompress(value))
+
+
+def _judged_by(resources: Resources, row: Row) -> Profile | None:
     profile = resources.profile
-    judged_by = profile if profile is not None and row["profile_id"] == profile.id else None
+    return profile if profile is not None and row["profile_id"] == profile.id else None
+
+
+def _pending(resources: Resources, row: Row, value: bytes | None) -> dict[str, Any] | None:
+    return readable_pending(value, _judged_by(resources, row), dim=resources.encoder.info.dim)
+
+
+def _state(resources: Resources, row: Row, value: bytes | None) -> dict[str, Any] | None:
+    judged_by = _judged_by(resources, row)
     return readable_state(value, judged_by, half_life=resources.settings.half_life_days * SECONDS_PER_DAY)
 
 
 _SHOWN: dict[str, Callable[[Resources, Row, Any], object]] = {
     "user_key": _key,
     "state": _state,
+    "pending": _pending,
+    "response": _response,
     "z": _vector,
     "z_previous": _vector,
 }

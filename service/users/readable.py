@@ -1,4 +1,4 @@
-"""A stored detector state in a form that people and programs can read. Nothing of it is left out."""
+"""A stored detector state, and what is not in it yet, in a form that people and programs can read. Nothing of it is left out."""
 
 import base64
 import math
@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.detection import bayes, codec, evidence, explain, interest
+from service.detection import bayes, codec, evidence, explain, interest, pending_codec
 from service.detection.profile import Profile
+from service.detection.reorder import Entry
 from service.detection.state import State, StateError
 
 SHARE_UNIT = 65_535.0
@@ -43,6 +44,46 @@ def readable_state(data: bytes | None, profile: Profile | None, *, half_life: fl
         "surprises": _surprises(state.evidence),
         "earlier_interests": _earlier(state, profile),
     } | raw
+
+
+def readable_pending(data: bytes | None, profile: Profile | None, *, dim: int) -> Json | None:
+    """The behaviours that `pending_codec.encode` wrote: those that are not in the state yet, since others may come
+    between them.
+
+    Args:
+        data: their bytes; None where none was ever kept so.
+        profile: that they were judged by; None where there was none, or it is not at hand.
+        dim: length of a vector.
+
+    Returns:
+        as `readable_state`.
+    """
+    if data is None:
+        return None
+    raw = {"data": base64.b64encode(data).decode("ascii")}
+    try:
+        entries = pending_codec.decode(data, dim, profile.topics if profile else 0)
+    except StateError as error:
+        return {"unreadable": str(error)} | raw
+    return {"behaviors": [_entry(entry) for entry in entries]} | raw
+
+
+def _entry(entry: Entry) -> Json:
+    vector = entry.coded.codes.astype(np.float64) * entry.coded.scale
+    return {
+        "event_id": entry.event_id,
+        "occurred_at": entry.occurred_at.isoformat(),
+        "counted_at": entry.counted_at.isoformat(),
+        "weight": _number(entry.weight),
+        "vector": _numbers(vector),
+        "topics": None if entry.topics is None else entry.topics.topics[0].tolist(),
+        "shares": None if entry.topics is None else [_number(share / SHARE_UNIT) for share in entry.topics.shares[0]],
+        "detector": entry.rule.name,
+        "threshold": entry.rule.threshold,
+        "alarm": entry.alarm,
+        "declared": entry.told,
+        "snapshot": entry.snapshot,
+    }
 
 
 def _interest(state: interest.InterestState, half_life: float) -> Json:

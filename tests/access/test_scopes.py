@@ -20,7 +20,7 @@ OPERATIONS = {
     for method, operation in operations.items()
 }
 PUBLIC = {"get_livez", "get_readyz"}
-ANY_KEY = {"get_model"}
+ANY_KEY = {"get_metrics", "get_model"}
 """Who may be asked without a scope is said here once more: opening an operation takes two changes."""
 
 

@@ -15,9 +15,9 @@ import schemathesis
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from schemathesis import engine
-from schemathesis.core.failures import Failure
+from schemathesis.core.failures import AcceptedNegativeData, Failure
 from schemathesis.engine import Status, events
-from schemathesis.openapi.checks import AcceptedNegativeData, RejectedPositiveData
+from schemathesis.openapi.checks import RejectedPositiveData
 from schemathesis.schemas import BaseSchema
 
 from service.detect.schemas import DetectRequest

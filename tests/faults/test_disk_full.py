@@ -97,19 +97,25 @@ def limit(data_dir: Path, size: int | str) -> None:
 
 
 async def fill_a_table(url: str) -> None:
-    """Rows of nobody's in a table that every request writes to, until its file is as large as it will be let."""
+    """Rows of nobody's in a table that every request writes to, until its file is as large as it will be let.
+
+    Seven of them fill a page of Postgres's to 20 bytes, so that no room is left between them.
+    """
     connection = await asyncpg.connect(url)
     try:
-        rows = 16_000
+        first, rows = 1, 14_300
         while (size := await connection.fetchval("SELECT pg_relation_size('seen_events')")) < FILE_BYTES:
             await connection.execute(
                 """
                 INSERT INTO seen_events (domain, user_key, event_id, occurred_at)
-                SELECT 'filler', decode(md5(random()::text), 'hex'), repeat('x', 900), now() FROM generate_series(1, $1)
+                SELECT 'filler', decode(lpad(to_hex(n), 32, '0'), 'hex'), repeat('x', 1100), now()
+                FROM generate_series($1::int, $2::int) AS n
                 """,
-                rows,
+                first,
+                first + rows - 1,
             )
-            rows = 1
+            first, rows = first + rows, 1
         assert size == FILE_BYTES
+        await connection.execute("CHECKPOINT")
     finally:
         await connection.close()
