@@ -1,4 +1,4 @@
-"""A stored detector state, and what is not in it yet, in a form that people and programs can read. Nothing of it is left out."""
+"""A stored detector state, and what is not in it yet, as people and programs can read it. Nothing is left out."""
 
 import base64
 import math
@@ -47,8 +47,9 @@ def readable_state(data: bytes | None, profile: Profile | None, *, half_life: fl
 
 
 def readable_pending(data: bytes | None, profile: Profile | None, *, dim: int) -> Json | None:
-    """The behaviours that `pending_codec.encode` wrote: those that are not in the state yet, since others may come
-    between them.
+    """The behaviours that `pending_codec.encode` wrote.
+
+    They are not in the state yet, since others may come between them.
 
     Args:
         data: their bytes; None where none was ever kept so.

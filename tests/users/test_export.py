@@ -145,7 +145,7 @@ def test_the_state_is_readable(server: Server, user: str) -> None:
     assert shares[leading["topic"]] == (leading["label"], pytest.approx(leading["share"], abs=1e-5))
     for item in regime["newest"]:
         assert sum(item["shares"]) == pytest.approx(1.0, abs=1e-3)
-    assert [event for event, _ in row["recent_events"]] == [f"e{n}" for n in range(25)]
+    assert [event for event, _ in row["recent_events"]] == [f"e{n}" for n in range(24)]
 
 
 def test_of_nobody_there_is_nothing_to_export(api: httpx.Client, user: str) -> None:

@@ -102,7 +102,7 @@ def key(secret: str, user: str) -> bytes:
 async def test_everything_moves_with_the_first_request(replica: Replica, engine: AsyncEngine) -> None:
     async with replica(OLD) as client:
         for user in ("moves", "stays"):
-            await detect(client, body(user, 0, 3), key="sent before")
+            await detect(client, body(user, 0, 3), key="sent-before")
         await release_all(engine)
         before = await tables(client, "moves")
     async with replica(NEW, [OLD]) as client:
