@@ -46,7 +46,10 @@ USER 10001
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
   CMD ["python", "-c", "import http.client, os, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['SWERVE_PORT']), timeout=4); c.request('GET', '/readyz'); sys.exit(c.getresponse().status != 200)"]
 # The exec form, so that SIGTERM reaches the service, which then drains: give it 45 s, `docker stop --timeout 45`.
-CMD ["swerve", "serve"]
+# It is reached from outside of the container, so it does not start before a key was made, on the same database:
+# `docker run ... keys create --name NAME --scope ingest --scope read`.
+ENTRYPOINT ["swerve"]
+CMD ["serve"]
 
 FROM base AS gpu
 # Has the container refused, with the reason, where the driver is too old for these libraries.

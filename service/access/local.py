@@ -1,12 +1,15 @@
 """What counts as this machine, for a service that has no keys yet."""
 
 import ipaddress
+import re
 import socket
 
 from starlette.datastructures import Headers
 
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
 """Headers of proxies: behind one, everybody seems to be on this machine."""
+
+_HOST = re.compile(r"(\[(?P<v6>[0-9A-Fa-f:.]+)\]|(?P<name>[A-Za-z0-9.-]+))(:[0-9]{1,5})?")
 
 
 def is_loopback(host: str) -> bool:
@@ -28,7 +31,10 @@ def is_local(headers: Headers) -> bool:
 
 
 def _names_loopback(host: str) -> bool:
-    name = host[1 : host.find("]")] if host.startswith("[") else host.partition(":")[0]
+    written = _HOST.fullmatch(host)
+    if written is None:
+        return False
+    name = written["v6"] or written["name"]
     try:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:

@@ -37,19 +37,16 @@ async def test_a_key_opens_and_without_one_it_is_closed(access: Access) -> None:
     assert (await access.ask(key)).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "sent", ["Bearer", "Bearer ", "Bearer swerve_1", "Bearer {key}x", "Bearer  x {key}", "bearer,{key}"]
-)
-async def test_a_malformed_bearer_is_refused(access: Access, sent: str) -> None:
+async def test_a_malformed_bearer_is_refused(access: Access) -> None:
     key = await access.make("read")
-    refused(await access.ask(None, headers={"Authorization": sent.format(key=key)}))
+    for sent in ("Bearer", "Bearer ", "Bearer swerve_1", f"Bearer {key}x", f"Bearer  x {key}", f"Bearer\t{key}"):
+        refused(await access.ask(None, headers={"Authorization": sent}))
 
 
-@pytest.mark.parametrize("sent", ["{key}", "Basic {key}", "Token {key}", "Digest username=x", "", "{key} Bearer"])
-async def test_other_schemes_are_told_which_one_it_is(access: Access, sent: str) -> None:
+async def test_other_schemes_are_told_which_one_it_is(access: Access) -> None:
     key = await access.make("read")
-    answer = await access.ask(None, headers={"Authorization": sent.format(key=key)})
-    assert refused(answer) == CHALLENGE
+    for sent in (key, f"Basic {key}", f"Token {key}", "Digest username=x", "", f"{key} Bearer", f"bearer,{key}"):
+        assert refused(await access.ask(None, headers={"Authorization": sent})) == CHALLENGE
 
 
 async def test_the_scheme_is_read_in_any_case_and_a_second_header_is_refused(access: Access) -> None:
@@ -173,30 +170,39 @@ async def test_elsewhere_nothing_is_open_even_with_an_empty_table(open_access: O
     refused(await access.ask(key))
 
 
-@pytest.mark.parametrize(
-    "host", ["localhost", "LOCALHOST:8000", "127.0.0.1", "127.0.0.1:8000", "127.0.0.2:1", "[::1]", "[::1]:8000"]
-)
-async def test_a_host_of_this_machine_is_served(access: Access, host: str) -> None:
-    assert (await access.ask(None, headers={"Host": host})).status_code == 200
+async def test_a_host_of_this_machine_is_served(access: Access) -> None:
+    for host in ("localhost", "LOCALHOST:8000", "127.0.0.1", "127.0.0.1:8000", "127.0.0.2:1", "[::1]", "[::1]:8000"):
+        assert (await access.ask(None, headers={"Host": host})).status_code == 200, host
 
 
-@pytest.mark.parametrize(
-    "host",
-    ["rebound.example", "localhost.rebound.example", "127.0.0.1.rebound.example:8000", "192.0.2.1", "0.0.0.0", "",  # noqa: S104 - sent, not bound
-     "[::2]", "[::1", "::1", "localhost@rebound.example", "rebound.example#localhost"],
-)  # fmt: skip
-async def test_a_name_that_somebody_had_resolve_to_this_machine_is_not(access: Access, host: str) -> None:
-    answer = await access.ask(None, headers={"Host": host})
-    assert answer.status_code == 403
-    assert answer.json()["type"] == "/problems/local-only"
-    assert "localhost, 127.0.0.1 or [::1]" in answer.json()["detail"]
-    assert "swerve keys create" in answer.json()["detail"]
+async def test_a_name_that_somebody_had_resolve_to_this_machine_is_not(access: Access) -> None:
+    for host in (
+        "rebound.example",
+        "localhost.rebound.example",
+        "127.0.0.1.rebound.example:8000",
+        "192.0.2.1",
+        "0.0.0.0",  # noqa: S104 - sent, not bound
+        "",
+        "[::2]",
+        "[::1",
+        "[::1x",
+        "[::1]rebound.example",
+        "127.0.0.1:8000.rebound.example",
+        "::1",
+        "localhost@rebound.example",
+        "rebound.example#localhost",
+    ):
+        answer = await access.ask(None, headers={"Host": host})
+        assert answer.status_code == 403, host
+        assert answer.json()["type"] == "/problems/local-only"
+        assert "localhost, 127.0.0.1 or [::1]" in answer.json()["detail"]
+        assert "swerve keys create" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("header", ["Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via"])
-async def test_what_a_proxy_passes_on_is_not_of_this_machine(access: Access, header: str) -> None:
-    answer = await access.ask(None, headers={header: "127.0.0.1"})
-    assert (answer.status_code, answer.json()["type"]) == (403, "/problems/local-only")
+async def test_what_a_proxy_passes_on_is_not_of_this_machine(access: Access) -> None:
+    for header in ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Via"):
+        answer = await access.ask(None, headers={header: "127.0.0.1"})
+        assert (answer.status_code, answer.json()["type"]) == (403, "/problems/local-only"), header
 
 
 async def test_two_hosts_are_none(access: Access) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import service.access.rates
+from service.access.problems import RateLimited
 from service.access.rates import Rates, parse_rate, wait_seconds
 from service.problems import InvalidRequest
 from tests.access.conftest import Access, Open
@@ -177,15 +177,15 @@ async def test_after_the_time_that_is_told_it_works_and_before_it_does_not(
             try:
                 await rates.quota("k").charge(hit)
                 break
-            except service.access.rates.RateLimited as problem:
+            except RateLimited as problem:
                 now.seconds += int(problem.headers["Retry-After"])
     try:
         await rates.quota("k").charge(cost)
-    except service.access.rates.RateLimited as problem:
+    except RateLimited as problem:
         wait = int(problem.headers["Retry-After"])
         now.seconds += wait - 1.01
         if wait > 1:
-            with pytest.raises(service.access.rates.RateLimited):
+            with pytest.raises(RateLimited):
                 await rates.quota("k").charge(cost)
         now.seconds += 1.01
         await rates.quota("k").charge(cost)
@@ -219,7 +219,7 @@ async def test_no_limit_is_ever_exceeded_within_a_window_of_even_traffic(now: No
         try:
             await rates.quota("k").charge(1)
             accepted.append(now.seconds)
-        except service.access.rates.RateLimited:
+        except RateLimited:
             pass
     assert len(accepted) >= 35
     for begin in accepted:

@@ -89,15 +89,15 @@ async def test_an_operation_that_was_forgotten_is_for_admins_and_fails_the_docum
         access.app.openapi()
 
 
-@pytest.mark.parametrize("path", ["/livez", "/readyz", "/openapi.json", "/docs"])
-async def test_what_is_public_stays_so(access: Access, path: str) -> None:
+async def test_what_is_public_stays_so(access: Access) -> None:
     await access.make("read")
-    assert (await access.ask(None, "GET", path, headers={"Host": "other.example"})).status_code == 200
+    for path in ["/livez", "/readyz", "/openapi.json", "/docs"]:
+        assert (await access.ask(None, "GET", path, headers={"Host": "other.example"})).status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [
+async def test_who_has_no_key_is_not_told_what_exists(access: Access) -> None:
+    key = await access.make("read")
+    for method, path in [
         ("GET", "/nothing"),
         ("GET", "/redoc"),
         ("GET", "/detect"),
@@ -107,12 +107,9 @@ async def test_what_is_public_stays_so(access: Access, path: str) -> None:
         ("GET", "/LIVEZ"),
         ("OPTIONS", "/detect"),
         ("HEAD", "/model"),
-    ],
-)
-async def test_who_has_no_key_is_not_told_what_exists(access: Access, method: str, path: str) -> None:
-    key = await access.make("read")
-    assert (await access.ask(None, method, path)).status_code == 401
-    assert (await access.ask(key, method, path)).status_code in {307, 404, 405}
+    ]:
+        assert (await access.ask(None, method, path)).status_code == 401
+        assert (await access.ask(key, method, path)).status_code in {307, 404, 405}
 
 
 def test_the_first_route_that_takes_a_request_decides_as_in_the_framework() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.conftest import ROOT, clean_environment
 
-WORDS = ("FROM", "RUN", "COPY", "ENV", "WORKDIR", "EXPOSE", "VOLUME", "USER", "HEALTHCHECK", "CMD")
+WORDS = ("FROM", "RUN", "COPY", "ENV", "WORKDIR", "EXPOSE", "VOLUME", "USER", "HEALTHCHECK", "ENTRYPOINT", "CMD")
 """What this reads; another instruction is an error, not something to overlook."""
 
 FOLDER = "/app"
@@ -57,10 +57,15 @@ def environment(stage: str) -> dict[str, str]:
 
 
 def exec_form(stage: str, word: str) -> list[str]:
-    """The program and arguments of the stage's CMD or HEALTHCHECK."""
+    """The program and arguments of the stage's ENTRYPOINT, CMD or HEALTHCHECK."""
     (rest,) = rests(stage, word)
     command: list[str] = json.loads(rest[rest.index("[") :])
     return command
+
+
+def command(stage: str, *arguments: str) -> list[str]:
+    """What the stage's container runs: with these arguments, or with its own."""
+    return [*exec_form(stage, "ENTRYPOINT"), *(arguments or exec_form(stage, "CMD"))]
 
 
 def carry_out(stage: str, folder: Path) -> None:

@@ -1,11 +1,14 @@
 """compose.yaml fits the Dockerfile and the settings."""
 
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 import yaml
 
+from service.access.local import is_loopback
 from service.server import GRACE_S
 from service.settings import Settings
 from tests.conftest import ROOT
@@ -81,10 +84,28 @@ def test_it_may_write_where_it_keeps_data_and_nowhere_else(compose: dict[str, An
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_it_is_reached_from_this_machine_alone(compose: dict[str, Any], name: str) -> None:
-    port = dockerfile.environment(SERVICES[name])["SWERVE_PORT"]
-    assert compose["services"][name]["ports"] == [f"127.0.0.1:{port}:{port}"]
+def test_it_is_reached_from_other_machines_and_its_postgres_is_not(compose: dict[str, Any], name: str) -> None:
+    variables = dockerfile.environment(SERVICES[name])
+    port = variables["SWERVE_PORT"]
+    assert compose["services"][name]["ports"] == [f"{port}:{port}"]
+    assert not is_loopback(variables["SWERVE_HOST"]), "or it would be open to all without a key"
     assert "ports" not in compose["services"]["postgres"]
+
+
+def test_the_first_key_is_made_as_it_says() -> None:
+    text = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+    (told,) = re.findall(r"docker compose run --rm --build swerve (keys create .*)", text)
+    made = subprocess.run(
+        [sys.executable, "-m", "service", *told.split()[:2], "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for option in re.findall(r"--[a-z-]+", told):
+        assert option in made.stdout
+    # What is told is what follows the image's entry point.
+    assert dockerfile.exec_form("cpu", "ENTRYPOINT") == ["swerve"]
 
 
 def test_only_the_one_for_a_gpu_asks_for_one(compose: dict[str, Any]) -> None:

@@ -34,7 +34,7 @@ def test_the_steps_are_those_of_make() -> None:
         check=True,
     )
     of_make = [without_flags(line) for line in told.stdout.splitlines() if not line.startswith("touch ")]
-    of_the_image = [*dockerfile.rests("export", "RUN"), " ".join(dockerfile.exec_form("cpu", "CMD"))]
+    of_the_image = [*dockerfile.rests("export", "RUN"), " ".join(dockerfile.command("cpu"))]
     assert [without_flags(step) for step in of_the_image] == of_make
 
 

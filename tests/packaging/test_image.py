@@ -27,15 +27,18 @@ class Container:
             "HOME": str(self.home),
             "SWERVE_DATA_DIR": told["SWERVE_DATA_DIR"].replace(dockerfile.FOLDER, str(image)),
             "SWERVE_MODEL_DIR": str(model_dir),
-            "SWERVE_HOST": "127.0.0.1",  # a test listens on this machine alone
             "SWERVE_PORT": "0",
         }
         # Not beside the sources: what is installed must be enough.
         self._where = image / ".venv"
         self.log = image / "log"
+        self.refusal = self._run_once()
+        created = self._run_once("keys", "create", "--name", "test", "--scope", "ingest")
+        assert created.returncode == 0, created.stderr
+        self.headers = {"Authorization": f"Bearer {created.stdout.strip()}"}
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                self._command("CMD"),
+                self._command(*dockerfile.command("cpu")),
                 cwd=self._where,
                 env=self._environment,
                 stdout=subprocess.PIPE,
@@ -44,16 +47,20 @@ class Container:
             )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        address = re.search(r"http://127\.0\.0\.1:(\d+)", line)
+        address = re.search(r"http://0\.0\.0\.0:(\d+)", line)
         assert address is not None, line + self.log.read_text()
-        self.url = address[0]
+        self.url = f"http://127.0.0.1:{address[1]}"
         self._environment["SWERVE_PORT"] = address[1]
 
     def is_healthy(self) -> bool:
         """What the image's health check says. A proxy in the environment must not be asked."""
         proxied = self._environment | {"http_proxy": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
         done = subprocess.run(
-            self._command("HEALTHCHECK"), cwd=self._where, env=proxied, capture_output=True, check=False
+            self._command(*dockerfile.exec_form("cpu", "HEALTHCHECK")),
+            cwd=self._where,
+            env=proxied,
+            capture_output=True,
+            check=False,
         )
         return done.returncode == 0
 
@@ -65,8 +72,14 @@ class Container:
         self.process.stdout.close()
         return code
 
-    def _command(self, word: str) -> list[str]:
-        program, *arguments = dockerfile.exec_form("cpu", word)
+    def _run_once(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """As `docker run` with these arguments on the same volume."""
+        command = self._command(*dockerfile.command("cpu", *arguments))
+        return subprocess.run(
+            command, cwd=self._where, env=self._environment, capture_output=True, text=True, check=False, timeout=120
+        )
+
+    def _command(self, program: str, *arguments: str) -> list[str]:
         return [str(self._where / "bin" / program), *arguments]
 
 
@@ -96,13 +109,20 @@ def test_everybody_may_read_what_root_installed(image: Path, model_dir: Path) ->
         assert [path for path in files if not path.stat().st_mode & 0o004] == []
 
 
+def test_without_a_key_it_does_not_start_and_says_how_to_make_one(container: Container) -> None:
+    assert (container.refusal.returncode, container.refusal.stdout) == (1, "")
+    assert "swerve keys create" in container.refusal.stderr
+    assert container.refusal.stderr.count("\n") == 1
+
+
 def test_it_serves(container: Container) -> None:
     behavior = {"text": "trail running shoes", "occurred_at": "2026-01-05T10:00:00Z"}
     asked = {"user_id": "u", "behaviors": [behavior]}
-    answer = httpx.post(f"{container.url}/detect", json=asked, timeout=30).json()
+    assert httpx.post(f"{container.url}/detect", json=asked, timeout=30).status_code == 401
+    answer = httpx.post(f"{container.url}/detect", json=asked, headers=container.headers, timeout=30).json()
     assert (answer["accepted"], answer["status"]) == (1, "warming_up")
     assert answer["profile"] is not None, "the default profile is not installed"
-    model = httpx.get(f"{container.url}/model", timeout=30).json()
+    model = httpx.get(f"{container.url}/model", headers=container.headers, timeout=30).json()
     assert model["provider"] == "CPUExecutionProvider"
 
 
