@@ -1,13 +1,16 @@
 """The README's commands, run as they stand there, give what it prints; the Chinese one has the same."""
 
 import json
+import os
 import re
 import shlex
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from service.settings import Settings
@@ -54,6 +57,22 @@ def test_its_examples_give_what_it_prints(serve: Serve) -> None:
             assert said[n + 1] == ("text", answer)
             printed += 1
     assert printed == 3
+
+
+def test_its_key_opens_the_service_and_closes_it_to_others(serve: Serve) -> None:
+    server = serve()
+    ((_, text),) = [block for block in blocks() if block[1].startswith("KEY=")]
+    environment = os.environ | {
+        "SWERVE_DATA_DIR": str(server.data_dir),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    command = ["bash", "-euc", text.replace(ADDRESS, server.url)]
+    answer = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+    assert json.loads(answer)["id"] == "all-MiniLM-L6-v2"
+    deadline = time.monotonic() + 60
+    while httpx.get(f"{server.url}/model").status_code != 401:
+        assert time.monotonic() < deadline, "it stays open though there is a key"
+        time.sleep(0.1)
 
 
 def test_the_chinese_one_has_the_same_code() -> None:
