@@ -19,7 +19,8 @@ def raised(act: Callable[[], object]) -> BaseException:
 
 
 def look_up() -> object:
-    return {}[SECRET]
+    known: dict[str, object] = {}
+    return known[SECRET]
 
 
 def wrap() -> object:

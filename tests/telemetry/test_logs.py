@@ -232,7 +232,8 @@ def test_levels_and_formats(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_fails_outside_of_requests_is_told_without_values() -> None:
     stream = io.StringIO()
     configure_logs("info", "json", stream)
-    thread = threading.Thread(target=lambda: {}[SECRET])
+    known: dict[str, object] = {}
+    thread = threading.Thread(target=lambda: known[SECRET])
     thread.start()
     thread.join()
 

@@ -17,7 +17,7 @@ import pytest
 from service.database.base import Base
 from service.detection import codec, pending_codec
 from service.identity import SECRET_FILE, key_id, user_key
-from tests.conftest import Server
+from tests.conftest import ROOT, Server
 from tests.detect.conftest import body
 from tests.users.database import TABLES_OF_USERS, rows
 
@@ -232,3 +232,10 @@ def test_an_export_of_ten_thousand_snapshots_takes_little_memory(server: Server,
     assert size > 50 * MEGABYTE
     assert peak(process) - before < 60 * MEGABYTE
     api.delete(f"/users/{user}")
+
+
+def test_the_page_on_privacy_names_every_table_and_column_of_a_user() -> None:
+    page = (ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
+    for table in TABLES_OF_USERS:
+        for name in (table.name, *(column.name for column in table.columns)):
+            assert f"`{name}`" in page, f"{table.name}.{name}"
