@@ -209,19 +209,27 @@ def section(figures: dict[str, Any]) -> list[str]:
 
 
 def _set_lines(one: dict[str, Any]) -> list[str]:
-    lines = [
+    return [
         (
             f"{one['texts']:,} texts, {one['name']}: {one['tokens']:,} tokens, {one['shortest']} to {one['longest']} a "
             f"text. Bare session: batches of {one['bare']['limit']}, {one['bare']['padding_share']:.1%} padding."
         ),
         "",
+        *speed_table(one["rows"]),
+        "",
+    ]
+
+
+def speed_table(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The engine beside the bare session at several numbers of callers, and where its time went."""
+    lines = [
         (
             "| callers | texts a call | ratio | texts/s | tokens/s | bare texts/s | bare tokens/s | texts a batch "
             "| padding | time in the model | in tokenization |"
         ),
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for row in one["rows"]:
+    for row in rows:
         cells = [
             str(row["callers"]),
             str(row["call_texts"]),
@@ -232,7 +240,7 @@ def _set_lines(one: dict[str, Any]) -> list[str]:
             *(f"{row[name]:.1%}" for name in ("padding_share", "model_share", "tokenization_share")),
         ]
         lines.append("| " + " | ".join(cells) + " |")
-    return [*lines, ""]
+    return lines
 
 
 def _missed(figures: dict[str, Any]) -> list[str]:

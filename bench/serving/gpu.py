@@ -16,7 +16,7 @@ import onnxruntime
 
 from bench.serving.bare import open_graph
 from bench.serving.card import Arithmetic, measured_limit
-from bench.serving.encoder import BRIEF, CALLERS, Size, export_as, repetition, shares, text_sets
+from bench.serving.encoder import BRIEF, CALLERS, Size, export_as, repetition, shares, speed_table, text_sets
 from bench.serving.pairs import in_pairs, ratio_cell, target_line
 from bench.serving.setting import Setting
 from service.encoder import Manifest, OnnxEncoder, Vectors, read_manifest
@@ -275,7 +275,7 @@ def section(figures: dict[str, Any]) -> list[str]:
 
 def _set_lines(one: dict[str, Any], limit: dict[str, Any]) -> list[str]:
     bare = max(row["reference_texts_per_second"] for row in one["rows"])
-    lines = [
+    return [
         (
             f"{one['texts']:,} texts, {one['name']}: {one['tokens']:,} tokens. Bare session: batches of "
             f"{one['budget']:,} tokens. Tokenizing alone, {one['tokenized_texts_per_second']:,.0f} "
@@ -283,24 +283,9 @@ def _set_lines(one: dict[str, Any], limit: dict[str, Any]) -> list[str]:
             f"further. {_limit_line(one, limit)}"
         ),
         "",
-        (
-            "| callers | texts a call | ratio | texts/s | tokens/s | bare texts/s | bare tokens/s | texts a batch "
-            "| padding | time in the model | in tokenization |"
-        ),
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        *speed_table(one["rows"]),
+        "",
     ]
-    for row in one["rows"]:
-        cells = [
-            str(row["callers"]),
-            str(row["call_texts"]),
-            ratio_cell(row),
-            *(f"{row[name]:,.0f}" for name in ("texts_per_second", "tokens_per_second")),
-            *(f"{row[name]:,.0f}" for name in ("reference_texts_per_second", "reference_tokens_per_second")),
-            f"{row['texts_per_batch']:.0f}",
-            *(f"{row[name]:.1%}" for name in ("padding_share", "model_share", "tokenization_share")),
-        ]
-        lines.append("| " + " | ".join(cells) + " |")
-    return [*lines, ""]
 
 
 def _limit_line(one: dict[str, Any], limit: dict[str, Any]) -> str:

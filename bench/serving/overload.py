@@ -258,7 +258,11 @@ def draw(figures: Figures, folder: Path) -> list[str]:
         tried = case["tried"][-1]
         goodput.plot(tried["goodput_by_second"], color="#d1495b")
         goodput.axhline(tried["peak"], color="#30638e", linestyle="--", linewidth=1)
-        goodput.set(title=f"{case['texts']} new texts a request", ylabel="goodput, 1/s (dashed: peak)", ylim=(0, None))
+        goodput.set(
+            title=f"{case['texts']} new text{'s' * (case['texts'] != 1)} a request",
+            ylabel="goodput, 1/s (dashed: peak)",
+            ylim=(0, None),
+        )
         memory.plot(tried["memory"]["mib_by_second"], color="#6a6a6a")
         memory.set(xlabel="seconds of overload", ylabel="resident memory, MiB", ylim=(0, None))
         for panel in (goodput, memory):
