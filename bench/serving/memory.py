@@ -1,51 +1,42 @@
-"""Part 5: memory of the encoder under random lengths, and what its session options cost and save."""
+"""Part 5: memory of the encoder under random lengths, with three sets of session options."""
 
 import json
 import subprocess
 import sys
 import tempfile
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from bench.serving.bare import BareSession, Limit
-from bench.serving.encoder import BRIEF, FULL, text_sets
-from bench.serving.memory_child import CACHE_TEXTS, OPTIONS
-from bench.serving.pairs import in_pairs, ratio_cell, target_line
+from bench.serving.memory_child import CACHE_TEXTS
+from bench.serving.pairs import target_line
 from bench.serving.setting import Setting
-from service.encoder import read_manifest
 
 TITLE = "Memory under random lengths"
 GROWTH_TARGET = 0.05
 WARM_UP_SECONDS = 60.0
 SECONDS = {"ours": 600.0, "frugal": 120.0, "default": 120.0}
 EVERY_SECONDS = 5.0
-REFERENCE = "default"
 NAMES = {
     "ours": "as the service has them: arena on, memory pattern off",
     "frugal": "arena and memory pattern off",
     "default": "ONNX Runtime's: both on",
 }
-SPEED_TOKENS = 1024  # the engine's batch
-SPEED_PAIRS = 5
 MEBIBYTE = 2**20
 
 
 def measure(setting: Setting) -> dict[str, Any]:
-    """Resident memory over time with both sets of options, and their speed side by side."""
+    """Resident memory over time with each set of options."""
     runs, warm_up = {}, 0.5 if setting.brief else WARM_UP_SECONDS
     for name, seconds in SECONDS.items():
         setting.progress(f"{setting.lasting(seconds):g} s of random lengths, options {NAMES[name]}")
         runs[name] = _watched(setting, name, setting.lasting(seconds))
-    setting.progress("speed of both sets of options")
     return {
         "target": GROWTH_TARGET,
         "cache_texts": CACHE_TEXTS,
         "runs": {name: summary(samples, warm_up) for name, samples in runs.items()},
-        "speed": _speed(setting),
     }
 
 
@@ -87,27 +78,6 @@ def summary(samples: list[dict[str, float]], warm_up: float) -> dict[str, Any]:
     }
 
 
-def _speed(setting: Setting) -> list[dict[str, Any]]:
-    """Bare sessions with each set of options beside ONNX Runtime's own, in turns over the same batches."""
-    manifest = read_manifest(setting.model)
-    sessions = {name: BareSession(setting.model, manifest, options()) for name, options in OPTIONS.items()}
-    default = sessions.pop(REFERENCE)
-    rows = []
-    for texts_name, texts in text_sets(setting.texts, BRIEF if setting.brief else FULL, setting.random).items():
-        tokens = default.tokenize(texts)
-        batches = default.prepare(tokens, Limit(tokens=SPEED_TOKENS))
-        for session in (default, *sessions.values()):
-            session.seconds(batches[:2])
-        for name, session in sessions.items():
-            found = in_pairs(
-                partial(default.seconds, batches),
-                partial(session.seconds, batches),
-                1 if setting.brief else SPEED_PAIRS,
-            )
-            rows.append({"name": texts_name, "options": name, **found.figures(len(texts), sum(map(len, tokens)))})
-    return rows
-
-
 def section(figures: dict[str, Any]) -> list[str]:
     """A table of memory and one of speed."""
     ours = figures["runs"]["ours"]
@@ -134,18 +104,8 @@ def section(figures: dict[str, Any]) -> list[str]:
         "",
         target_line(f"grows by less than {figures['target']:.0%} after the first minute", missed),
         "",
-        (
-            "What the options cost: `InferenceSession.run` with each beside ONNX Runtime's own, in turns over the same "
-            "batches."
-        ),
-        "",
-        "| texts | session options | ratio | tokens/s | ONNX Runtime's own, tokens/s |",
-        "| --- | --- | --- | --- | --- |",
     ]
-    for row in figures["speed"]:
-        speeds = f"{row['tokens_per_second']:,.0f} | {row['reference_tokens_per_second']:,.0f}"
-        lines.append(f"| {row['name']} | {NAMES[row['options']]} | {ratio_cell(row)} | {speeds} |")
-    return [*lines, ""]
+    return lines
 
 
 def draw(figures: dict[str, Any], folder: Path) -> list[str]:

@@ -16,6 +16,7 @@ PARTS = {
     "detect": "bench.serving.detect",
     "overload": "bench.serving.overload",
     "memory": "bench.serving.memory",
+    "options": "bench.serving.options",
     "growth": "bench.serving.growth",
     "gpu": "bench.serving.gpu",
 }

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from onnx import helper, numpy_helper
 
-from bench.serving import encoder, gpu, memory, page, peers_part
+from bench.serving import encoder, gpu, memory, options, page, peers_part
 from bench.serving.card import Arithmetic
 from bench.serving.page import write_page
 from bench.serving.pairs import in_pairs, target_line
@@ -51,8 +51,7 @@ def _memory(growth: float) -> dict[str, Any]:
         {"seconds": 90.0, "rss": 2e8 * (1 + growth), "texts": 900, "cached": 1000},
     ]
     runs = {name: memory.summary(samples, 60) for name in memory.SECONDS}
-    speed = [{"name": "short", "options": "ours", **_pair(0.98)}]
-    return {"target": 0.05, "cache_texts": 1000, "runs": runs, "speed": speed}
+    return {"target": 0.05, "cache_texts": 1000, "runs": runs}
 
 
 def _peers(*rows: dict[str, Any]) -> dict[str, Any]:
@@ -103,6 +102,11 @@ def test_memory_meets_its_target_below_five_percent(tmp_path: Path) -> None:
     assert any("**missed**: the cache was still filling" in line for line in memory.section(filling))
     assert memory.draw(_memory(0.04), tmp_path) == ["![Resident memory over time](memory.svg)", ""]
     assert (tmp_path / "memory.svg").exists()
+
+
+def test_options_are_told_by_what_they_are() -> None:
+    lines = options.section({"rows": [{"name": "short", "options": "ours", **_pair(0.98)}]})
+    assert any("arena on, memory pattern off | 0.980" in line for line in lines)
 
 
 def test_memory_needs_samples_after_the_warm_up() -> None:
