@@ -35,6 +35,7 @@ class StubGraph:
         runs: input_ids of each run, failed ones included.
         threads: names of the threads that began runs.
         entered: set when a run begins.
+        awaited: set when an overlapping run is waited for.
         gate: a run waits until it is set.
         overlaps: the runs go on in a thread of their own, as on a device.
         preparations: what `prepare` does.
@@ -53,6 +54,7 @@ class StubGraph:
         self.runs: list[Ids] = []
         self.threads: set[str] = set()
         self.entered = threading.Event()
+        self.awaited = threading.Event()
         self.gate = threading.Event()
         self.gate.set()
 
@@ -72,6 +74,7 @@ class StubGraph:
         self.most_under_way = max(self.most_under_way, self._under_way)
 
         def wait() -> Vectors:
+            self.awaited.set()
             self._under_way -= 1
             return running.result(60)
 
@@ -129,7 +132,8 @@ async def occupy(encoder: OnnxEncoder, graph: StubGraph) -> "asyncio.Task[Vector
     """Have the thread run one text (w0) and hold it there, so that all else waits behind it."""
     graph.gate.clear()
     task = await start(encoder, ["w0"])
-    assert await asyncio.to_thread(graph.entered.wait, 30)
+    # Of an overlapping graph, until its run is waited for: before that, another one would still be begun.
+    assert await asyncio.to_thread((graph.awaited if graph.overlaps else graph.entered).wait, 30)
     return task
 
 
