@@ -52,7 +52,15 @@ class StartError(Exception):
 
 CORS_METHODS = ("GET", "POST", "PUT", "DELETE")
 CORS_REQUEST_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id", "traceparent")
-CORS_ANSWER_HEADERS = ("X-Request-Id", "RateLimit", "RateLimit-Policy", "Retry-After", "Server-Timing")
+CORS_ANSWER_HEADERS = (
+    "Idempotency-Replayed",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "Server-Timing",
+    "WWW-Authenticate",
+    "X-Request-Id",
+)
 """What web pages of other origins may use, where the settings allow any."""
 
 

@@ -81,10 +81,15 @@ async def _saturated(_: Request, error: Exception) -> Response:
 async def _database(request: Request, error: Exception) -> Response:
     if not is_away(error):
         raise error  # a fault of ours: answered and logged as any other
+    return database_away(request.app, error)
+
+
+def database_away(app: FastAPI, error: Exception) -> Response:
+    """The answer to a request that found the database away, which is logged, and makes readiness be looked at anew."""
     # Not the message, which may repeat what was sent; that of a lost connection is our own.
     cause = str(error) if isinstance(error, DatabaseAwayError) else type(error).__name__
     logger.warning("the database is away: %s", cause, extra={"sqlstate": sqlstate(error)})
-    probe: ReadinessProbe | None = getattr(request.app.state, "readiness", None)
+    probe: ReadinessProbe | None = getattr(app.state, "readiness", None)
     if probe is not None:
         probe.doubt()
     return DatabaseUnavailable().response()

@@ -44,6 +44,7 @@ OTHER_NAMES = {
 """Variables that are also read where the one with our prefix is not set."""
 
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Days = Annotated[float, Field(gt=0, le=36_500, allow_inf_nan=False)]
 PositiveInt = Annotated[int, Field(ge=1)]
 
 
@@ -105,19 +106,19 @@ class Settings(BaseSettings):
         description="Secrets beside that one, as a JSON list or with commas between: users who are found under them "
         "move to the service's own. For a change of the secret; see docs/privacy.md.",
     )
-    retention_days_users: PositiveFloat | None = Field(
+    retention_days_users: Days | None = Field(
         default=None,
         description="Users from whom no behaviour was taken in for so long are removed with all that is held of them.",
     )
-    retention_days_snapshots: PositiveFloat | None = Field(
+    retention_days_snapshots: Days | None = Field(
         default=None, description="Snapshots taken so long ago are removed, a user's latest excepted."
     )
-    retention_days_events: PositiveFloat | None = Field(
+    retention_days_events: Days | None = Field(
         default=None,
         description="Ids of behaviours that occurred so long ago are forgotten: sent again, such a behaviour counts "
         "again.",
     )
-    retention_days_tombstones: PositiveFloat | None = Field(
+    retention_days_tombstones: Days | None = Field(
         default=None,
         description="Erasures so long ago are forgotten: behaviours from before them would count again, so let it be "
         "longer than behaviours are ever late.",
@@ -293,6 +294,12 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"{PREFIX}RETENTION_DAYS_TOMBSTONES must be at least {PREFIX}RETENTION_DAYS_EVENTS: as long as late "
                 "behaviours are told apart, they must not bring an erased user back"
+            )
+        users = self.retention_days_users
+        if self.privacy_epsilon is not None and users is not None and users < self.privacy_period_days:
+            raise ValueError(
+                f"{PREFIX}RETENTION_DAYS_USERS must be at least {PREFIX}PRIVACY_PERIOD_DAYS: a user who is removed and "
+                "comes back would have a new budget within the period"
             )
         return self
 

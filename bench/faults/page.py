@@ -16,7 +16,7 @@ from bench.serving.phases import verdict
 
 Result = dict[str, Any]
 
-LIMIT_S = 10.0
+LIMIT_S = 5.0
 """From a fault until requests are acknowledged again, at most. A restart loads the model anew."""
 COLORS = {"service": "#d1495b", "postgres": "#30638e", "both": "#6a3d9a", "stop": "#8a8a8a"}
 

@@ -90,7 +90,10 @@ def _over_http(setting: Setting, layout: Layout, texts: Sequence[str], rounds: i
     batches = [texts[start : start + REQUEST_TEXTS] for start in range(0, len(texts), REQUEST_TEXTS)]
     bodies = [json.dumps({"texts": list(batch), "encoding_format": "base64"}).encode() for batch in batches]
     rows: list[dict[str, Any]] = []
-    with postgres() as database, service_process(setting.model, database, encoder_cache_texts="0") as service:
+    with (
+        postgres() as database,
+        service_process(setting.model, database, encoder_cache_texts="0", encoder_max_wait_seconds="60") as service,
+    ):
         for engine in SERVERS:
             setting.progress(f"  infinity, {engine}")
             try:

@@ -22,6 +22,7 @@ def upgrade() -> None:
         sa.Column("z", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("domain", "user_key", "sequence", name="pk_privacy_releases"),
     )
+    op.create_index("ix_privacy_releases_released_at", "privacy_releases", ["released_at"])
 
 
 def downgrade() -> None:

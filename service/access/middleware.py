@@ -1,7 +1,5 @@
 """Nothing of a request is read before it is let in."""
 
-import logging
-
 from fastapi import FastAPI
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -9,9 +7,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from service.access.guard import Admission, Guard
 from service.access.scopes import Operations
 from service.database.engine import is_away
-from service.problems import DatabaseUnavailable, Problem
-
-logger = logging.getLogger(__name__)
+from service.problem_handlers import database_away
+from service.problems import Problem
 
 
 class AccessMiddleware:
@@ -51,8 +48,7 @@ class AccessMiddleware:
             if not is_away(error):
                 raise
             # Whether the key is still valid cannot be known; the client is asked to come back, not to log in.
-            logger.warning("request %s: database unavailable: %s", scope.get("state", {}).get("request_id", "-"), error)
-            await DatabaseUnavailable().response()(scope, receive, send)
+            await database_away(app, error)(scope, receive, send)
         else:
             await self._run(admission, scope, receive, send)
 

@@ -122,6 +122,7 @@ class PrivacyReleaseRow(Base):
     """A snapshot's vector as it left the service, with noise. Sent again, it is this very vector, and costs nothing."""
 
     __tablename__ = "privacy_releases"
+    __table_args__ = (Index("ix_privacy_releases_released_at", "released_at"),)
 
     domain: Mapped[str] = mapped_column(Text, primary_key=True)
     user_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)

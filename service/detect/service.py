@@ -31,6 +31,7 @@ from service.identity import UserKeys
 from service.problem_handlers import field_error
 from service.problems import IdempotencyKeyInProgress, InvalidRequest, Problem
 from service.releases import service as releases
+from service.releases.schemas import Withheld
 from service.resources import Resources, detector_params
 from service.snapshots import repository as snapshots
 from service.users import repository as users
@@ -148,6 +149,8 @@ async def released(
     answer = answer.model_copy(update={"interest": None, "scores": None})
     if "vectors" not in request.options.include:
         return answer
+    if not request.options.persist:  # a release is written down
+        return answer.model_copy(update={"withheld": Withheld(reason="not_stored")})
     return await releases.with_vectors(resources, resources.privacy, answer, user_key, request.options.encoding_format)
 
 
@@ -202,10 +205,11 @@ class Judging:
                 known = await self._read(connection)
                 if known.version is None:
                     break
-                new, rejected = self._sort_out(known)
+                stored = self._restore(known)
+                new, rejected = self._sort_out(known, stored)
                 if not new:
                     return await self._unchanged(connection, rejected)
-                decision = await self._decide(known, new)
+                decision = await self._decide(stored, new)
                 if await self._save(connection, known.version, decision, new):
                     return self._answers(rejected).stored(decision, accepted=len(new))
         return await self._write_locked()
@@ -218,11 +222,12 @@ class Judging:
                 await connection.execution_options(isolation_level="REPEATABLE READ")
                 self.user = replace(self.user, key=await users.held_under(connection, self.keys))
             known = await self._read(connection)
-            new, rejected = self._sort_out(known)
+            stored = self._restore(known)
+            new, rejected = self._sort_out(known, stored)
             if not new:
                 return await self._unchanged(connection, rejected)
         latest = known.version.sequence if known.version else 0
-        return self._answers(rejected).tried(await self._decide(known, new), accepted=len(new), latest=latest)
+        return self._answers(rejected).tried(await self._decide(stored, new), accepted=len(new), latest=latest)
 
     async def write_once(self, claim: Claim, expires_at: datetime) -> DetectResponse | Record:
         """The same in one transaction with a record of it, unless there is one already: then that is the answer.
@@ -243,6 +248,7 @@ class Judging:
                 await users.bring(connection, self.keys)  # with the records that are kept of the user
                 kept = await records.find(connection, [claim], datetime.now(UTC))
             if claim in kept:
+                await connection.commit()  # where the user was brought, there the answer's vectors are looked for
                 return kept[claim]
             answer, known = await self._write_in_turn(connection)
             if known:
@@ -271,12 +277,13 @@ class Judging:
             await users.bring(connection, self.keys)
             await repository.lock(connection, self.user)
         known = await self._read(connection)
-        new, rejected = self._sort_out(known)
         if known.version is None:
             raise RuntimeError("a state is gone under its lock")
+        stored = self._restore(known)
+        new, rejected = self._sort_out(known, stored)
         if not new:
             return await self._unchanged(connection, rejected), known.version.sequence > 0
-        decision = await self._decide(known, new)
+        decision = await self._decide(stored, new)
         if not await self._save(connection, known.version, decision, new):
             raise RuntimeError("a state was altered under its lock")
         return self._answers(rejected).stored(decision, accepted=len(new)), True
@@ -291,19 +298,19 @@ class Judging:
                 latest = await snapshots.latest(session, self.user.domain, self.user.key)
         return self._answers(rejected).unchanged(latest)
 
-    def _sort_out(self, known: Known) -> tuple[list[Incoming], list[Rejected]]:
+    def _sort_out(self, known: Known, stored: Stored) -> tuple[list[Incoming], list[Rejected]]:
         """The new behaviours, the first of each id, and those from before the user was erased."""
+        # Those whose order is still open are known by themselves: retention may have forgotten their ids.
+        seen = known.seen | {entry.event_id for entry in stored.window.pending}
         new, rejected = dict[str, Incoming](), list[Rejected]()
         for behavior in self.behaviors:
             if known.deleted_at is not None and behavior.occurred_at <= known.deleted_at:
                 rejected.append(Rejected(event_id=behavior.event_id, reason=ERASED))
-            elif behavior.event_id not in known.seen:
+            elif behavior.event_id not in seen:
                 new.setdefault(behavior.event_id, behavior)
         return list(new.values()), rejected
 
-    async def _decide(self, known: Known, new: list[Incoming]) -> Decision:
-        with timing.phase("detect"):
-            stored = self._restore(known)
+    async def _decide(self, stored: Stored, new: list[Incoming]) -> Decision:
         if len(stored.window.pending) + len(new) <= INLINE_BEHAVIORS:
             return self._decide_now(stored, new)
         return await asyncio.to_thread(self._decide_now, stored, new)
@@ -315,15 +322,16 @@ class Judging:
 
     def _restore(self, known: Known) -> Stored:
         profile = self.resources.profile
-        return restore(
-            known.state,
-            known.pending,
-            self.params,
-            same_space=known.space == self.resources.encoder.info.space,
-            same_profile=known.profile_id == (profile.id if profile else None),
-            recent=[(event_id, datetime.fromisoformat(time)) for event_id, time in known.recent_events],
-            sequence=known.version.sequence if known.version else 0,
-        )
+        with timing.phase("detect"):
+            return restore(
+                known.state,
+                known.pending,
+                self.params,
+                same_space=known.space == self.resources.encoder.info.space,
+                same_profile=known.profile_id == (profile.id if profile else None),
+                recent=[(event_id, datetime.fromisoformat(time)) for event_id, time in known.recent_events],
+                sequence=known.version.sequence if known.version else 0,
+            )
 
     async def _save(
         self, connection: AsyncConnection, version: Version, decision: Decision, new: list[Incoming]

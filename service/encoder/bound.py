@@ -36,7 +36,7 @@ class Shapes:
     Example:
         >>> shapes = Shapes(512)
         >>> shapes.of(5, 12), shapes.of(400, 40), shapes.of(2, 500)
-        ((16, 16), (341, 48), (16, 512))
+        ((16, 16), (400, 48), (16, 512))
     """
 
     longest: int

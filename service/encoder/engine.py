@@ -269,7 +269,9 @@ class OnnxEncoder:
         """
         at_once = _CPU_TOKENIZED_AT_ONCE if graph.provider == CPU else _GPU_TOKENIZED_AT_ONCE
         tokenize = partial(self._tokenize, graph)
+        run = partial(self._run, graph)
         under_way: _UnderWay | None = None
+        failed: list[list[Work]] = []
         prepared = False
         try:
             while True:
@@ -278,37 +280,40 @@ class OnnxEncoder:
                 if arrived is None:
                     return
                 if idle and not arrived:
-                    prepared = not graph.prepare()
+                    prepared = _is_prepared(graph)
                     continue
                 self._isolating_failures(tokenize, arrived)
                 self._pool.add(work for work in arrived if work.tokens is not None)
-                begun = self._begin(graph, self._board.claim(self._pool.take_batch()))
+                begun = self._begin(graph, self._board.claim(self._pool.take_batch()), failed)
                 if under_way is not None:
-                    self._finish(graph, under_way)
-                if begun is not None and not graph.overlaps:
-                    self._finish(graph, begun)
+                    self._finish(under_way, failed)
+                if begun is not None and (failed or not graph.overlaps):
+                    self._finish(begun, failed)
                     begun = None
+                # Only now that nothing is under way: a retry would be given the buffers of what is.
+                while failed:
+                    self._isolating_failures(run, failed.pop())
                 under_way = begun
         finally:
             # However the thread ends, nobody may wait for it for ever.
             self._board.abandon()
 
-    def _begin(self, graph: Graph, works: list[Work]) -> _UnderWay | None:
-        """Begin a run on the works; None where there are none, or where it failed and was seen to."""
+    def _begin(self, graph: Graph, works: list[Work], failed: list[list[Work]]) -> _UnderWay | None:
+        """Begin a run on the works; None where there are none, or where it failed."""
         if not works:
             return None
         try:
             return self._start(graph, works)
-        except Exception:  # noqa: BLE001 - see _isolating_failures
-            self._isolating_failures(partial(self._run, graph), works)
+        except Exception:  # noqa: BLE001 - tried again, and told, by _isolating_failures
+            failed.append(works)
             return None
 
-    def _finish(self, graph: Graph, run: _UnderWay) -> None:
+    def _finish(self, run: _UnderWay, failed: list[list[Work]]) -> None:
         """Wait for a run, and hand its vectors out."""
         try:
             self._deliver(run)
-        except Exception:  # noqa: BLE001 - see _isolating_failures
-            self._isolating_failures(partial(self._run, graph), run.works)
+        except Exception:  # noqa: BLE001 - tried again, and told, by _isolating_failures
+            failed.append(run.works)
 
     def _isolating_failures(self, step: Callable[[list[Work]], None], works: list[Work]) -> None:
         """Do a step; when it fails, halve the works until those that cause it are alone, and fail only these."""
@@ -358,6 +363,15 @@ class OnnxEncoder:
     def _waiting(self) -> float:
         """Seconds in which what is waiting should be done, at the speed of late."""
         return self._board.pending * self._runs.pace
+
+
+def _is_prepared(graph: Graph) -> bool:
+    """Do one more of the graph's preparations; whether all are done. Texts are encoded without them, too."""
+    try:
+        return not graph.prepare()
+    except Exception:  # noqa: BLE001 - ONNX Runtime's exception classes share no other base
+        _log.exception("the model cannot be prepared for every shape; the first of some will take longer")
+        return True
 
 
 def _policy(provider: str, max_batch_tokens: int | None) -> BatchPolicy:

@@ -143,10 +143,12 @@ async def delete_spent(session: WriteSession, before: datetime) -> int:
         session: that writes.
         before: the budget counts what was released later.
     """
+    await session.execute(text("SET LOCAL statement_timeout = 0"))  # it looks at all releases that are old enough
     result = await session.execute(_DELETE_SPENT, {"before": before, "limit": BATCH})
     return int(result.rowcount)  # type: ignore[attr-defined] # of a deletion
 
 
 async def count_spent(session: ReadSession, before: datetime) -> int:
     """How many there are. See `delete_spent`."""
+    await session.execute(text("SET LOCAL statement_timeout = 0"))
     return int((await session.execute(_COUNT_SPENT, {"before": before})).scalar_one())

@@ -38,11 +38,20 @@ def of_user(table: Any, keys: UserKeys) -> ColumnElement[bool]:  # noqa: ANN401 
     return and_(table.domain == keys.domain, key)
 
 
+async def await_newcomer(session: WriteSession, keys: UserKeys) -> None:
+    """Wait for a request that is making this user right now, whose row nobody else sees yet.
+
+    It leaves a row for whoever comes after us to wait for: the caller removes it, or rolls back.
+    """
+    row = {"domain": keys.domain, "user_key": keys.present, "key_id": keys.key_id}
+    await session.execute(upsert(UserStateRow).values(row).on_conflict_do_nothing())
+
+
 async def lock(session: WriteSession, keys: UserKeys) -> bool:
     """Wait for requests of this user that are under way; whether anything is kept of the user."""
     await _lock_keys(session, keys)
     query = select(UserStateRow.sequence).where(of_user(UserStateRow, keys)).with_for_update()
-    return bool((await session.execute(query)).all())
+    return any(sequence > 0 for (sequence,) in (await session.execute(query)).all())
 
 
 async def is_erased(session: WriteSession, keys: UserKeys) -> bool:

@@ -64,11 +64,12 @@ async def erase(resources: Resources, session: WriteSession, user_id: str, domai
         UnknownUser: nothing is or ever was kept.
     """
     keys = resources.keys_of(domain, user_id)
+    await repository.await_newcomer(session, keys)
     known = await repository.lock(session, keys)
     if not known and not await repository.is_erased(session, keys):
         raise UnknownUser
-    if known:
-        await repository.erase(session, keys, datetime.now(UTC))
+    # Also a second time: what was sent since must not bring the user back either.
+    await repository.erase(session, keys, datetime.now(UTC))
 
 
 async def _held_under(session: ReadSession, keys: UserKeys) -> bytes:

@@ -14,10 +14,12 @@ import numpy as np
 import polars as pl
 import pytest
 
+from service.identity import SECRET_FILE, user_key
 from service.profiles import profile_for
 from service.profiles.store import identify, save_profile
-from tests.conftest import Serve
+from tests.conftest import Serve, Server
 from tests.detect.conftest import START, Body, body
+from tests.users.database import rows
 
 Themes = dict[str, list[str]]
 
@@ -186,3 +188,21 @@ def test_replay_of_a_log_with_ties_decides_as_the_service_does(
     assert replayed["position"].to_list() != list(range(len(change)))
     if ids:
         assert began["event_id"][0] == answer["change"]["first_event_id"]
+
+
+def test_an_open_behaviour_whose_id_was_forgotten_is_a_duplicate_all_the_same(
+    server: Server, change: list[str], user: str
+) -> None:
+    """Retention may remove the ids of behaviours that are still open, where no newer one has come for long."""
+    api, request = server.client, seconds_apart(change[:8], user)
+    before = detect(api, request)
+    rows(server.data_dir, "DELETE FROM seen_events WHERE event_id LIKE 'e%' AND user_key = $1", key_of(server, user))
+    again = detect(api, request)
+    assert (again["accepted"], again["duplicates"]) == (0, 8)
+    after = detect(api, seconds_apart(change[8:9], user, first=8))
+    assert after["sequence"] == before["sequence"] + 1
+    assert api.get(f"/users/{user}/interest").json()["behaviors"] == 9
+
+
+def key_of(server: Server, user: str) -> bytes:
+    return user_key(bytes.fromhex((server.data_dir / SECRET_FILE).read_text()), "default", user)

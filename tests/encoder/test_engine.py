@@ -38,6 +38,7 @@ class StubGraph:
         awaited: set when an overlapping run is waited for.
         gate: a run waits until it is set.
         overlaps: the runs go on in a thread of their own, as on a device.
+        rows: those of the smallest batch.
         preparations: what `prepare` does.
         most_under_way: runs begun and not waited for, at most.
     """
@@ -46,9 +47,12 @@ class StubGraph:
 
     def __init__(self, table: Vectors, words: list[str], *, overlaps: bool) -> None:
         self.overlaps = overlaps
+        self.rows = 1
         self.most_under_way = self._under_way = 0
         self.preparations: Callable[[], bool] | None = None
         self._device = ThreadPoolExecutor(1, "device")
+        self._ring: tuple[list[Vectors], list[Vectors]] = ([], [])
+        self._ring_used: list[int] = []
         self._table = table
         self._poison, self._nan = words.index("poison"), words.index("nan")
         self.runs: list[Ids] = []
@@ -59,7 +63,7 @@ class StubGraph:
         self.gate.set()
 
     def shape(self, texts: int, tokens: int) -> tuple[int, int]:
-        return texts, tokens
+        return max(texts, self.rows), tokens
 
     def prepare(self) -> bool:
         return self.preparations() if self.preparations else False
@@ -69,14 +73,18 @@ class StubGraph:
         if not self.overlaps:
             finished = self._forward(input_ids, attention_mask)
             return lambda: finished
-        running = self._device.submit(self._forward, input_ids, attention_mask)
+        # A device has buffers for two runs: what is not read by then is written over.
+        buffer = self._ring[len(self._ring_used) % 2]
+        self._ring_used.append(input_ids.shape[0])
+        running = self._device.submit(lambda: buffer.append(self._forward(input_ids, attention_mask)))
         self._under_way += 1
         self.most_under_way = max(self.most_under_way, self._under_way)
 
         def wait() -> Vectors:
             self.awaited.set()
             self._under_way -= 1
-            return running.result(60)
+            running.result(60)
+            return buffer[-1]
 
         return wait
 
@@ -554,3 +562,38 @@ async def test_shapes_are_prepared_while_nobody_waits_and_work_goes_before_them(
     assert await asyncio.to_thread(done.wait, 30)
     assert await encoder.canary()
     assert order == ["shape after 0 runs", "shape after 1 runs", "shape after 1 runs"]
+
+
+async def test_a_failure_leaves_what_is_under_way_its_own_vectors(
+    make_encoder: MakeEncoder, graph: StubGraph, bag_of_words: Expected
+) -> None:
+    encoder = make_encoder(max_batch_tokens=4, cache_texts=0)
+    graph.rows = 4  # a retry with half of the texts has the same shape
+    texts = [f"w{number}" for number in range(60)]
+    texts[5], texts[18], texts[19] = "nan", "poison", "poison w1"
+    holding = await occupy(encoder, graph)
+    calls = [await start(encoder, [text]) for text in texts[1:]]
+    graph.gate.set()
+    told = await asyncio.gather(*calls, return_exceptions=True)
+    await holding
+    for text, answer in zip(texts[1:], told, strict=True):
+        if "nan" in text or "poison" in text:
+            assert isinstance(answer, EncodingFailedError)
+        else:
+            assert not isinstance(answer, BaseException)
+            np.testing.assert_allclose(answer, [bag_of_words(text)], atol=1e-6)
+
+
+async def test_preparations_that_fail_are_given_up_and_texts_are_encoded(
+    make_encoder: MakeEncoder, graph: StubGraph, bag_of_words: Expected
+) -> None:
+    tried = threading.Event()
+
+    def prepare() -> bool:
+        tried.set()
+        raise RuntimeError("out of memory")
+
+    graph.preparations = prepare
+    encoder = make_encoder()
+    assert await asyncio.to_thread(tried.wait, 30)
+    np.testing.assert_allclose(await encode(encoder, ["trail"]), [bag_of_words("trail")], atol=1e-6)

@@ -113,3 +113,11 @@ def test_tombstones_outlive_events(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SWERVE_RETENTION_DAYS_EVENTS", "31")
     with pytest.raises(SettingsError, match="must be at least SWERVE_RETENTION_DAYS_EVENTS"):
         load_settings()
+
+
+def test_a_user_who_is_removed_does_not_come_back_to_a_new_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SWERVE_RETENTION_DAYS_USERS", "29")
+    assert load_settings().retention_days_users == 29
+    monkeypatch.setenv("SWERVE_PRIVACY_EPSILON", "8")
+    with pytest.raises(SettingsError, match="must be at least SWERVE_PRIVACY_PERIOD_DAYS"):
+        load_settings()

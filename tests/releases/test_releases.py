@@ -263,6 +263,11 @@ async def test_what_is_not_stored_has_no_vectors(replica: Replica, engine: Async
     client = await replica(**ON)
     tried = await detect(client, request("u", 0, persist=False))
     assert (tried["interest"], tried["withheld"]) == (None, {"reason": "not_stored", "available_at": None})
+    # Nor where nothing is new, and the answer is about a snapshot that is stored.
+    await detect(client, request("u", 0, include=[]))
+    tried = await detect(client, request("u", 0, persist=False))
+    assert tried["snapshot_id"] is not None
+    assert (tried["interest"], tried["withheld"]) == (None, {"reason": "not_stored", "available_at": None})
     assert await rows(engine, "SELECT 1 FROM privacy_releases") == []
 
 

@@ -132,6 +132,17 @@ def test_late_behaviours_do_not_bring_an_erased_user_back(api: httpx.Client, use
     assert api.get(f"/users/{user}/interest").status_code == 404
 
 
+def test_an_erasure_repeated_counts_from_then_on(api: httpx.Client, user: str) -> None:
+    api.post("/detect", json=body(["a recipe"], user))
+    assert api.delete(f"/users/{user}").status_code == 204
+    between = body(["another recipe"], user, first=1)
+    between["behaviors"][0]["occurred_at"] = datetime.now(UTC).isoformat()
+    assert api.delete(f"/users/{user}").status_code == 204
+    answer = api.post("/detect", json=between).json()
+    assert (answer["accepted"], len(answer["rejected"])) == (0, 1)
+    assert api.get(f"/users/{user}/interest").status_code == 404
+
+
 def test_an_erased_user_who_comes_back_starts_anew(api: httpx.Client, user: str) -> None:
     fill(api, user)
     api.delete(f"/users/{user}")
