@@ -19,6 +19,9 @@ _YEARS = "^(19[7-9]|2[01][0-9])[0-9]-"
 MAX_BEHAVIORS = 1000
 """Behaviours of one user, or texts, in one request."""
 MAX_TEXT_CHARACTERS = 8192
+SOME_TEXT = r"[^\s\x1c-\x1f\x85\ufeff]"
+"""What a text must have somewhere, so written that it is the same to Python, to Rust, which checks patterns, and to
+ECMAScript, which reads the document: they differ in which characters are space."""
 MAX_BATCH = 1000
 """Users in one batch."""
 

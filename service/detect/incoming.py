@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from service.detect.schemas import Behavior, DetectRequest
 from service.detection.topics import Vectors
 from service.problems import FieldError, InvalidRequest
-from service.wire import from_wire
+from service.wire import SOME_TEXT, from_wire
 
 FUTURE = timedelta(days=1)
 """Clocks differ and time zones get mixed up; what is further ahead is a mistake."""
@@ -78,7 +79,7 @@ def _vector(behavior: Behavior, dim: int, field: str, errors: list[FieldError]) 
             return from_wire(behavior.embedding, dim)
         except ValueError as error:
             errors.append(FieldError(field=f"{field}.embedding", message=str(error)))
-    elif behavior.text is None or not behavior.text.strip():
+    elif behavior.text is None or re.search(SOME_TEXT, behavior.text) is None:
         errors.append(
             FieldError(field=f"{field}.text", message="is missing or empty", remedy="give a text or an embedding")
         )

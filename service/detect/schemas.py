@@ -13,6 +13,7 @@ from service.wire import (
     MAX_BATCH,
     MAX_BEHAVIORS,
     MAX_TEXT_CHARACTERS,
+    SOME_TEXT,
     Domain,
     EventId,
     StrictModel,
@@ -35,7 +36,7 @@ class Behavior(StrictModel):
     model_config = ConfigDict(
         json_schema_extra={
             "if": {"properties": {"embedding": {"type": "null"}}},
-            "then": {"required": ["text"], "properties": {"text": {"type": "string", "pattern": r"\S"}}},
+            "then": {"required": ["text"], "properties": {"text": {"type": "string", "pattern": SOME_TEXT}}},
         }
     )
 

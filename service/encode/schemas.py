@@ -5,9 +5,9 @@ from typing import Annotated
 from pydantic import BaseModel, Field, StringConstraints
 
 from service.detect.schemas import ModelRef
-from service.wire import MAX_BEHAVIORS, MAX_TEXT_CHARACTERS, StrictModel, VectorFormat, WireVector
+from service.wire import MAX_BEHAVIORS, MAX_TEXT_CHARACTERS, SOME_TEXT, StrictModel, VectorFormat, WireVector
 
-Text = Annotated[str, StringConstraints(max_length=MAX_TEXT_CHARACTERS, pattern=r"\S")]
+Text = Annotated[str, StringConstraints(max_length=MAX_TEXT_CHARACTERS, pattern=SOME_TEXT)]
 
 
 class EncodeRequest(StrictModel):

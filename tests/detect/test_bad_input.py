@@ -50,6 +50,7 @@ CASES: dict[str, tuple[Spoil, str]] = {
     "unknown format": (option(encoding_format="hex"), "options.encoding_format"),
     "empty text": (behavior(text=""), "behaviors[1].text"),
     "blank text": (behavior(text=" \t\n"), "behaviors[1].text"),
+    "text of separators": (behavior(text="\x1d\x85\ufeff"), "behaviors[1].text"),
     "no text": (without("text"), "behaviors[1].text"),
     "text over the limit": (behavior(text="x" * 8193), "behaviors[1].text"),
     "no time": (without("occurred_at"), "behaviors[1].occurred_at"),
