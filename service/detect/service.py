@@ -260,6 +260,8 @@ class Judging:
 
     async def _write_locked(self) -> DetectResponse:
         async with connected(self.resources, transaction=True) as connection:
+            with timing.phase("database"):
+                await users.bring(connection, self.keys)
             answer, known = await self._write_in_turn(connection)
             if known:
                 with timing.phase("database"):
@@ -269,12 +271,13 @@ class Judging:
     async def _write_in_turn(self, connection: AsyncConnection) -> tuple[DetectResponse, bool]:
         """Take in what is new once nobody else does, in a transaction that is not committed yet.
 
+        The user has been brought under the present key.
+
         Returns:
             the answer, and whether anything is kept of the user. Where nothing is, the transaction is to be rolled
             back: no empty state stays behind for a user with nothing in it.
         """
         with timing.phase("database"):
-            await users.bring(connection, self.keys)
             await repository.lock(connection, self.user)
         known = await self._read(connection)
         if known.version is None:
