@@ -1,11 +1,13 @@
 """Calibration on a small made-up population, where the truth is known."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.ensemble._hist_gradient_boosting.binning import _find_binning_thresholds as library_cuts
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
 from service.calibration.calibrate import Calibration, CalibrationError, calibrate
 from service.calibration.fuse import BINS, Planted, cuts, fuse
@@ -43,6 +45,13 @@ def made_up(users: int, seed: int) -> Population:
         streams.append(Stream(f"u{user}", items, np.ones(70, np.float32), chosen.astype(np.int64)))
     texts = [f"subject{chr(97 + k)} thing{n}" for k in range(SUBJECTS) for n in range(TEXTS_EACH)]
     return Population(texts, vectors, streams)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Trees on so few examples are quick; on a busy machine, two threads mostly wait for one another."""
+    with threadpool_limits(1, user_api="openmp"):
+        yield
 
 
 @pytest.fixture(scope="module")
