@@ -1,0 +1,191 @@
+"""Which memory predicts this user now: experts, mixed by how well each foretold what came.
+
+An expert is a way to weigh the past: by age with some half-life, all of it alike, the present regime only, that regime
+by age, or the earlier regimes that the present one looks like the return of. What each would have foretold is known
+afterwards: the kernel density (see `kernel.py`) of the behaviour that came, under the expert's weights. The mixture is
+the fixed-share forecaster (Herbster and Warmuth, "Tracking the best expert", Machine Learning 32, 1998):
+
+    w_e <- w_e p_e^eta / sum,    then    w_e <- (1 - a) w_e + a / E
+
+with p_e the density relative to the catalogue's, mixed with a share f of "like anything in the catalogue", so that one
+odd behaviour ruins nobody. The share a that is always redistributed is what lets the mixture follow a change of regime:
+no expert ever falls so low that it could not come back within some behaviours.
+
+Weights are learnt from behaviours on items that were new to the user, since such are to be recommended: what a user
+does again and again speaks for a long memory without saying anything of what is next.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.compiled import compiled
+
+Scope = Literal["all", "regime", "recall"]
+Floats = NDArray[np.float64]
+
+ETA = 1.0
+"""How strongly a prediction counts."""
+SHARE = 0.05
+"""a, redistributed after each behaviour."""
+FLOOR = 0.1
+"""f, the share of "like anything"."""
+NO_HALF_LIFE = np.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Expert:
+    """A way to weigh the past.
+
+    Attributes:
+        name: told to clients.
+        scope: all behaviours, those of the present regime, or those of earlier regimes like it.
+        half_life: behaviours after which one counts half.
+    """
+
+    name: str
+    scope: Scope
+    half_life: float = NO_HALF_LIFE
+
+
+EXPERTS: tuple[Expert, ...] = (
+    *(Expert(f"newest_{life}", "all", life) for life in (2, 5, 10, 20, 50)),
+    Expert("long_term", "all"),
+    Expert("regime", "regime"),
+    *(Expert(f"regime_newest_{life}", "regime", life) for life in (3, 10, 30)),
+    Expert("returning", "recall"),
+)
+_SCOPES: dict[Scope, int] = {"all": 0, "regime": 1, "recall": 2}
+_REGIME, _RECALL = _SCOPES["regime"], _SCOPES["recall"]
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """A user's memory as the experts see it, oldest first.
+
+    Attributes:
+        kernel: (n, n) float32, K(v_t, v_j) / Z_j of behaviour t (row) under behaviour j (column); only j < t counts.
+        weights: (n,) of the behaviours, by their types; 0 counts as none.
+        positions: (n,) of each in the user's stream, ascending; in gaps are behaviours that are no longer kept.
+        regimes: (n,) number of the regime that each belongs to.
+        inclusion: (n,) probability that each belongs to the present regime.
+        fresh: (n,) whether each was on an item that was new to the user.
+    """
+
+    kernel: NDArray[np.float32]
+    weights: NDArray[np.float32]
+    positions: NDArray[np.int64]
+    regimes: NDArray[np.int64]
+    inclusion: Floats
+    fresh: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """What was learnt of a user.
+
+    Attributes:
+        weights: (E,) of the experts, adding up to 1.
+        memory: (n,) how much each behaviour counts for what comes next, in all; adds up to 1, or is all zeros where no
+            behaviour counts.
+    """
+
+    weights: Floats
+    memory: Floats
+
+
+def mix(
+    remembered: Remembered, experts: tuple[Expert, ...] = EXPERTS, *, eta: float = ETA, share: float = SHARE
+) -> Mixture:
+    """Go through the memory in order of time and learn which experts to follow.
+
+    Args:
+        remembered: the memory.
+        experts: to be mixed.
+        eta: how strongly a prediction counts.
+        share: a, redistributed after each behaviour.
+    """
+    learnt, memory = _mix(
+        np.ascontiguousarray(remembered.kernel, np.float32),
+        remembered.weights.astype(np.float64),
+        remembered.positions.astype(np.int64),
+        remembered.regimes.astype(np.int64),
+        remembered.inclusion.astype(np.float64),
+        returning(remembered),
+        remembered.fresh,
+        np.array([_SCOPES[expert.scope] for expert in experts], np.int64),
+        np.array([0.5 ** (1.0 / expert.half_life) for expert in experts]),
+        eta,
+        share,
+    )
+    return Mixture(learnt, memory)
+
+
+def returning(remembered: Remembered) -> Floats:
+    """(n,) probability that the present regime is the return of the one that each behaviour belongs to.
+
+    Each earlier regime foretells the present one's behaviours by the kernel density of its own; the hypotheses are
+    these, and that it is none of them, under which each behaviour is like anything in the catalogue (density 1). All
+    are equally probable before.
+    """
+    out = np.zeros(len(remembered.weights))
+    if not len(out):
+        return out
+    present = remembered.regimes == remembered.regimes[-1]
+    earlier = np.unique(remembered.regimes[~present])
+    densities = [remembered.kernel[np.ix_(present, remembered.regimes == number)].mean(axis=1) for number in earlier]
+    logs = np.array([np.log(FLOOR + (1.0 - FLOOR) * density).sum() for density in densities] + [0.0])
+    probabilities = np.exp(logs - np.logaddexp.reduce(logs))
+    for number, probability in zip(earlier, probabilities, strict=False):
+        out[remembered.regimes == number] = probability
+    return out
+
+
+@compiled
+def _mix(  # noqa: C901, PLR0917 - compiled: loops stay together, and take no keywords
+    kernel: NDArray[np.float32],
+    weights: Floats,
+    positions: NDArray[np.int64],
+    regimes: NDArray[np.int64],
+    inclusion: Floats,
+    recall: Floats,
+    fresh: NDArray[np.bool_],
+    scopes: NDArray[np.int64],
+    decays: Floats,
+    eta: float,
+    share: float,
+) -> tuple[Floats, Floats]:
+    n, count = len(weights), len(scopes)
+    learnt = np.full(count, 1.0 / count)
+    memory = np.zeros(n)
+    faded = np.zeros((count, n))  # what each of the behaviours before t counts under each expert, by age alone
+    for t in range(1, n + 1):
+        for e in range(count):
+            fade = decays[e] ** (positions[t - 1] - positions[t - 2]) if t > 1 else 1.0
+            for j in range(t - 1):
+                faded[e, j] *= fade
+            faded[e, t - 1] = weights[t - 1] * (recall[t - 1] if scopes[e] == _RECALL else 1.0)
+        if t < n and fresh[t]:
+            for e in range(count):
+                mass = hit = 0.0
+                for j in range(t):
+                    if scopes[e] != _REGIME or regimes[j] == regimes[t]:
+                        mass += faded[e, j]
+                        hit += faded[e, j] * kernel[t, j]
+                # An expert who remembers nothing foretells what everybody does.
+                predicted = hit / mass if mass > 0.0 else 1.0
+                learnt[e] *= (FLOOR + (1.0 - FLOOR) * predicted) ** eta
+            learnt = (1.0 - share) * learnt / learnt.sum() + share / count
+    for e in range(count):
+        if scopes[e] == _REGIME:
+            faded[e] *= inclusion
+        mass = faded[e].sum()
+        if mass > 0.0:
+            # An earlier regime that the present one is hardly the return of is hardly recalled.
+            certainty = recall.max() if scopes[e] == _RECALL else 1.0
+            memory += learnt[e] * certainty * faded[e] / mass
+    if memory.sum() > 0.0:
+        memory /= memory.sum()
+    return learnt, memory

@@ -1,0 +1,55 @@
+"""How near an item is to single behaviours: a normalised kernel, so that several interests are kept apart.
+
+A user is a mixture of interests, and the mean of two of them is neither. So an item is not compared with a mean but
+with every behaviour that is kept, and the similarities are added up:
+
+    score(x) = sum_j m(j) K(x, v_j) / Z_j,    K(x, v) = exp((cos(x, v) - 1) / tau),    Z_j = E_x K(x, v_j)
+
+which is a kernel density estimate (Parzen, 1962) of what the user turns to next, with weights m of the memory. Z_j, the
+mean over a sample of the catalogue, makes each behaviour's kernel a density relative to the catalogue: without it,
+those in crowded places would speak loudest.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.detection.topics import Vectors
+
+TEMPERATURE = 0.1
+"""tau; a cosine 0.1 lower counts a third."""
+SMALLEST = 1e-12
+
+Kernel = NDArray[np.float32]
+
+
+def kernel(items: Vectors, behaviors: Vectors) -> Kernel:
+    """K of every pair, 0 to 1.
+
+    Args:
+        items: (c, dim) unit vectors.
+        behaviors: (n, dim) unit vectors.
+
+    Returns:
+        (c, n) float32.
+
+    >>> float(kernel(np.eye(2, dtype=np.float32), np.eye(2, dtype=np.float32))[0, 0])
+    1.0
+    """
+    cosines: Kernel = items @ behaviors.T
+    cosines -= 1.0
+    cosines *= np.float32(1.0 / TEMPERATURE)
+    np.exp(cosines, out=cosines)
+    return cosines
+
+
+def normalizers(behaviors: Vectors, sample: Vectors) -> NDArray[np.float32]:
+    """Z of each behaviour: (n,) float32; ones without a sample.
+
+    Args:
+        behaviors: (n, dim) unit vectors.
+        sample: (s, dim) unit vectors of items drawn from the catalogue.
+    """
+    if not len(sample):
+        return np.ones(len(behaviors), np.float32)
+    means: NDArray[np.float32] = kernel(sample, behaviors).mean(axis=0)
+    return np.maximum(means, np.float32(SMALLEST))
