@@ -28,5 +28,5 @@ def flat(vectors: NDArray[np.float32]) -> list[float]:
 
 
 def cut(n: str, dim: int) -> str:
-    """SQL of the n-th vector, from 1, of the numbers bound as `flat`. `dim` is the model's and no text of a client's."""
+    """SQL of the n-th vector, from 1, of the numbers bound as `flat`. `dim` is never a client's."""
     return f"(:flat)[({n} - 1) * {dim} + 1 : {n} * {dim}]::halfvec({dim})"

@@ -58,7 +58,8 @@ async def try_lock(connection: AsyncConnection) -> bool:
 
 
 async def unlock(connection: AsyncConnection) -> None:
-    """Give the lock back."""
+    """Give the lock back, and the connection the settings that requests have."""
+    await connection.execute(text("RESET ALL"))
     await connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": LOCK_KEY})
 
 
@@ -93,7 +94,7 @@ async def create(
     """Build the index while items are read and written. The connection is one for statements outside transactions.
 
     Args:
-        connection: its time limit for statements is lifted here, so it must not be used for requests afterwards.
+        connection: its time limit for statements is lifted here, until `unlock`.
         domain: of the vectors.
         space: of the vectors.
         dim: of the space.
@@ -111,7 +112,7 @@ async def create(
         text(
             f"CREATE INDEX CONCURRENTLY {index_name(domain, space)} ON item_vectors "
             f"USING hnsw ((vector::halfvec({int(dim)})) halfvec_ip_ops) "
-            f"WITH (m = {M}, ef_construction = {EF_CONSTRUCTION}) WHERE {scope(domain, space)}".replace(":", "\\:")
+            f"WITH (m = {M}, ef_construction = {EF_CONSTRUCTION}) WHERE {scope(domain, space)}"
         )
     )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import TextClause, bindparam, text
+from sqlalchemy import BindParameter, TextClause, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, REAL
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Integer, Text
@@ -61,14 +61,15 @@ class Item:
 
 
 def literal(value: str, allowed: re.Pattern[str]) -> str:
-    """The value between quotes, for statements that Postgres must plan knowing it.
+    """The value between quotes, for statements in `text` that Postgres must plan knowing it.
 
     Raises:
         ValueError: it is not what may stand there.
     """
     if allowed.fullmatch(value) is None:
         raise ValueError("a domain or space is not one")
-    return f"'{value}'"
+    escaped = value.replace(":", "\\:")  # else SQLAlchemy takes what follows for a parameter's name
+    return f"'{escaped}'"
 
 
 def scope(domain: str, space: str) -> str:
@@ -106,7 +107,15 @@ async def nearest(
     """
     if not len(queries) or per_query < 1:
         return Candidates([], np.empty((0, dim), np.float32), np.empty(0, np.int64))
-    statement = _nearest(domain, space, dim, per_query, category is not None, bool(exclude), ef_search)
+    statement = _nearest(
+        domain=domain,
+        space=space,
+        dim=dim,
+        per_query=per_query,
+        with_category=category is not None,
+        with_exclude=bool(exclude),
+        ef_search=ef_search,
+    )
     values: dict[str, Any] = {"count": len(queries), "flat": flat(queries)}
     if category is not None:
         values["category"] = category
@@ -126,16 +135,19 @@ async def nearest(
 
 @lru_cache(maxsize=1024)
 def _nearest(
-    domain: str, space: str, dim: int, per_query: int, with_category: bool, with_exclude: bool, ef_search: int
+    *, domain: str, space: str, dim: int, per_query: int, with_category: bool, with_exclude: bool, ef_search: int
 ) -> TextClause:
     """The statement of `nearest`.
 
     What decides the plan is written into it, not bound: an index over a part of the table is used only where the
-    condition is seen to imply it, also by a plan that is made once for all values. The settings are those of this
-    statement's transaction, and made before the first search, which reads them; what a search needs comes from their row.
+    condition is seen to imply it, also by a plan that is made once for all values. The settings hold for the
+    transaction. They are made before the first search, which reads them, because the queries are made of their row.
     """
     conditions = [scope(domain, space), "(expires_at IS NULL OR expires_at > now())"]
-    parameters = [bindparam("count", type_=Integer), bindparam("flat", type_=ARRAY(REAL))]
+    parameters: list[BindParameter[Any]] = [
+        bindparam("count", type_=Integer),
+        bindparam("flat", type_=ARRAY(REAL)),
+    ]
     if with_category:
         conditions.append("category = :category")
         parameters.append(bindparam("category", type_=Text))
