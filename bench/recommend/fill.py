@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from bench.recommend.made import made
 from bench.recommend.titles import CHUNK, Titles
 from service.database import migrate
+from service.database.embedded import DATABASE
 from service.database.engine import make_engine, normalize_url
 from service.items import index_repository
 from service.items.content import embedding_hash
@@ -20,20 +21,19 @@ DOMAIN = "default"
 Tell = Callable[[str], None]
 
 
-async def fill(url: str, titles: Titles, count: int, noise: float, tell: Tell) -> None:
+async def fill(url: str, titles: Titles, count: int, noise: float, tell: Tell, *, domain: str = DOMAIN) -> None:
     """Migrate the database and put the items in: real titles first, then made vectors, each in its topic's category."""
     engine = make_engine(url, pool_size=1)
     await migrate.upgrade(engine)
     await engine.dispose()
     connection = await asyncpg.connect(normalize_url(url))
     try:
-        for name in ("halfvec",):
-            await connection.set_type_codec(name, schema="public", encoder=_half, decoder=bytes, format="binary")
-        held = await connection.fetchval("SELECT count(*) FROM item_vectors")
+        await connection.set_type_codec("halfvec", schema="public", encoder=_half, decoder=bytes, format="binary")
+        held = await connection.fetchval("SELECT count(*) FROM item_vectors WHERE domain = $1", domain)
         done = 0
-        for vectors, topics in _parts(titles, count, noise):
+        for vectors, topics in parts(titles, count, noise):
             if done >= held:
-                await _put(connection, titles, vectors, topics, done)
+                await _put(connection, domain, titles, vectors, topics, done)
             done += len(vectors)
             if done % (25 * CHUNK) < CHUNK:
                 tell(f"{done:,} of {count:,} items")
@@ -41,6 +41,19 @@ async def fill(url: str, titles: Titles, count: int, noise: float, tell: Tell) -
             await connection.execute(f"VACUUM (ANALYZE) {table}")
     finally:
         await connection.close()
+
+
+async def storage(url: str, space: str) -> dict[str, float]:
+    """MiB on disk of the index, and of the vectors' table with all its other indexes."""
+    connection = await asyncpg.connect(normalize_url(url))
+    try:
+        index = await connection.fetchval(
+            "SELECT pg_relation_size(CAST($1::text AS regclass))", index_repository.index_name(DOMAIN, space)
+        )
+        whole = await connection.fetchval("SELECT pg_total_relation_size('item_vectors')")
+    finally:
+        await connection.close()
+    return {"index_mib": round(index / 2**20), "rest_mib": round((whole - index) / 2**20)}
 
 
 async def build(url: str, space: str, dim: int, *, workers: int, tell: Tell) -> float | None:
@@ -65,7 +78,8 @@ async def build(url: str, space: str, dim: int, *, workers: int, tell: Tell) -> 
         await engine.dispose()
 
 
-def _parts(titles: Titles, count: int, noise: float) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int32]]]:
+def parts(titles: Titles, count: int, noise: float) -> Iterator[tuple[NDArray[np.float32], NDArray[np.int32]]]:
+    """Vectors of the items, in order, and their topics: the same ones every time."""
     real = min(count, len(titles.vectors))
     for start in range(0, real, CHUNK):
         part = slice(start, min(start + CHUNK, real))
@@ -75,6 +89,7 @@ def _parts(titles: Titles, count: int, noise: float) -> Iterator[tuple[NDArray[n
 
 async def _put(
     connection: asyncpg.Connection,
+    domain: str,
     titles: Titles,
     vectors: NDArray[np.float32],
     topics: NDArray[np.int32],
@@ -86,15 +101,34 @@ async def _put(
     async with connection.transaction():
         await connection.copy_records_to_table(
             "items",
-            records=zip([DOMAIN] * len(ids), ids, names, hashes, [False] * len(ids), names, strict=True),
+            records=zip([domain] * len(ids), ids, names, hashes, [False] * len(ids), names, strict=True),
             columns=["domain", "item_id", "text", "content_hash", "encodable", "category"],
         )
         await connection.copy_records_to_table(
             "item_vectors",
-            records=zip([DOMAIN] * len(ids), ids, [titles.space] * len(ids), vectors, hashes, names, strict=True),
+            records=zip([domain] * len(ids), ids, [titles.space] * len(ids), vectors, hashes, names, strict=True),
             columns=["domain", "item_id", "space", "vector", "content_hash", "category"],
         )
 
 
 def _half(vector: NDArray[np.float32]) -> bytes:
     return struct.pack(">HH", len(vector), 0) + vector.astype(">f2").tobytes()
+
+
+async def make_database(url: str, name: str) -> str:
+    """One more database on the server of that address; its address."""
+    await _execute(url, f'CREATE DATABASE "{name}"')
+    return url.replace(f"/{DATABASE}?", f"/{name}?")
+
+
+async def drop_database(url: str, name: str) -> None:
+    """Drop it, if it is there."""
+    await _execute(url, f'DROP DATABASE IF EXISTS "{name}"')
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(normalize_url(url))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()

@@ -110,9 +110,13 @@ async def test_an_altered_text_keeps_its_old_vector_until_the_new_one_is_there(s
     await service.encode_all()
     assert (await service.put({"item_id": "a", "text": "two"}))["pending"] == 1
     assert (await service.get("a"))["encoding"] == "pending"
-    np.testing.assert_allclose((await near(service, "x")).vectors[0], await vector_of(service.encoder, "one"), atol=1e-3)
+    np.testing.assert_allclose(
+        (await near(service, "x")).vectors[0], await vector_of(service.encoder, "one"), atol=1e-3
+    )
     await service.encode_all()
-    np.testing.assert_allclose((await near(service, "x")).vectors[0], await vector_of(service.encoder, "two"), atol=1e-3)
+    np.testing.assert_allclose(
+        (await near(service, "x")).vectors[0], await vector_of(service.encoder, "two"), atol=1e-3
+    )
 
 
 async def test_a_text_altered_and_altered_back_waits_for_nothing(service: Service) -> None:
