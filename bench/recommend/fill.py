@@ -33,7 +33,7 @@ async def fill(url: str, titles: Titles, count: int, noise: float, tell: Tell, *
         done = 0
         for vectors, topics in parts(titles, count, noise):
             if done >= held:
-                await _put(connection, domain, titles, vectors, topics, done)
+                await _put(connection, domain, titles, vectors, topics, first=done)
             done += len(vectors)
             if done % (25 * CHUNK) < CHUNK:
                 tell(f"{done:,} of {count:,} items")
@@ -93,6 +93,7 @@ async def _put(
     titles: Titles,
     vectors: NDArray[np.float32],
     topics: NDArray[np.int32],
+    *,
     first: int,
 ) -> None:
     names = [titles.names[topic] for topic in topics]

@@ -27,7 +27,7 @@ SMALL = (1000, 2000, 5000, 10_000, 20_000)
 """Sizes of domains that are searched without an index, to see from where on one is worth it."""
 
 
-def main(
+def main(  # noqa: PLR0917 - typer passes them by name
     titles: Annotated[Path, typer.Argument(help="CSV file of real titles, with the columns topic and text.")],
     items: Annotated[int, typer.Option(min=1000, help="Items of the catalogue.")] = 1_000_000,
     queries: Annotated[int, typer.Option(min=8, help="Queries to measure with.")] = 400,
@@ -44,7 +44,12 @@ def main(
     try:
         figures = asyncio.run(
             _measure(
-                url, told, items, queries, data, lambda what: console.print(f"  {what}", markup=False, highlight=False)
+                url,
+                told,
+                items=items,
+                count=queries,
+                data=data,
+                tell=lambda what: console.print(f"  {what}", markup=False, highlight=False),
             )
         )
     finally:
@@ -56,7 +61,7 @@ def main(
     typer.echo((out / "README.md").read_text(encoding="utf-8"))
 
 
-async def _measure(url: str, titles: Titles, items: int, count: int, data: Path, tell: Any) -> dict[str, Any]:  # noqa: ANN401 - what prints
+async def _measure(url: str, titles: Titles, *, items: int, count: int, data: Path, tell: Any) -> dict[str, Any]:  # noqa: ANN401 - what prints
     likeness = fit(titles)
     await fill(url, titles, items, likeness.noise, tell)
     dim = titles.vectors.shape[1]
@@ -96,7 +101,7 @@ async def _measure(url: str, titles: Titles, items: int, count: int, data: Path,
 async def _filtered(connection: Any, titles: Titles, queries: np.ndarray[Any, Any]) -> list[dict[str, Any]]:  # noqa: ANN401 - see latency
     rows = []
     names: list[str | None] = list(titles.names[:50])
-    seen = [f"item-{n}" for n in range(0, 300)]
+    seen = [f"item-{n}" for n in range(300)]
     for what, more in (
         ("one category", {"category": names}),
         ("300 items left out", {"exclude": seen}),

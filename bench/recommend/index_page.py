@@ -17,10 +17,10 @@ def write_page(folder: Path) -> None:
 
 _HEAD = """# The catalogue's index
 
-Made by `python -m bench.recommend.index TITLES --items N`. A query is the mean of five titles of one topic, as the vector
-of an interest is that of its behaviours. Times are of one statement with four queries, seen from Python: sent, searched,
-received and decoded, on one connection to the embedded Postgres, after as many that do not count. Recall is the share of
-a query's true 20 nearest items, found by looking at all of them, that are among those that the statement gives.
+Made by `python -m bench.recommend.index TITLES --items N`. A query is the mean of five titles of one topic, as the
+vector of an interest is that of its behaviours. Times are of one statement with four queries, seen from Python: sent,
+searched, received and decoded, on one connection to the embedded Postgres, after as many that do not count. Recall is
+the share of a query's true 20 nearest items, found by looking at all, that are among those that the statement gives.
 """
 
 
@@ -29,10 +29,12 @@ def _section(result: dict[str, Any]) -> str:
     lines = [
         f"## {result['items']:,} items of {result['dim']} numbers",
         "",
-        f"{machine['date']}, {machine['cpu']}, {machine['cores']} cores, load average at start "
-        f"{machine['load_average_at_start']}, shared buffers {result['shared_buffers_mib']:,} MiB, commit "
-        f"{machine['commit']}. The index takes {held['index_mib']:,} MiB and was built in {held['build_s']:,} s with one "
-        f"helper beside other work; the vectors and their other indexes take {held['rest_mib']:,} MiB.",
+        (
+            f"{machine['date']}, {machine['cpu']}, {machine['cores']} cores, load average at start "
+            f"{machine['load_average_at_start']}, shared buffers {result['shared_buffers_mib']:,} MiB, commit "
+            f"{machine['commit']}. The index takes {held['index_mib']:,} MiB and was built in {held['build_s']:,} s "
+            f"with one helper; the vectors and their other indexes take {held['rest_mib']:,} MiB."
+        ),
         "",
         "| items a query | ef_search | recall@20 | p50 ms | p95 ms |",
         "| --- | --- | --- | --- | --- |",
@@ -54,7 +56,7 @@ def _likeness(result: dict[str, Any], likeness: dict[str, Any]) -> str:
     made = result["items"] - result["real"]
     quantiles = ", ".join(f"{quantile:.0%}" for quantile in QUANTILES)
     return (
-        f"{result['real']:,} items are real titles. The other {made:,} are made: points between two titles of one topic "
+        f"{result['real']:,} items are real titles. The other {made:,} are made: points between two titles of a topic "
         f"with noise of length {likeness['noise']} in every direction, so chosen that among as many made ones as real "
         f"ones the nearest neighbour is as far. Quantiles {quantiles} of that cosine distance: real "
         f"{_numbers(likeness['real'])}; made {_numbers(likeness['made'])}."

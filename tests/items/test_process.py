@@ -27,8 +27,9 @@ def test_what_was_pending_when_the_service_was_killed_is_encoded_by_the_next(
         answer = first.client.put("/items", json={"items": items})
         assert answer.json()["accepted"] == len(items)
     deadline = time.monotonic() + LIMIT_S
-    while not 0 < progress(first)["ready"]:
+    while not (ready := progress(first)["ready"]):
         assert time.monotonic() < deadline
+    assert ready < len(texts)
     first.stop(signal.SIGKILL)
 
     second = serve(catalogue_poll_seconds="0.2")
