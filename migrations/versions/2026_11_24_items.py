@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from service.database.migrate import MigrationError
 
 revision = "20261124_items"
-down_revision: str | None = "20261124_privacy"
+down_revision: str | None = "20261124_action"
 branch_labels: tuple[str, ...] | None = None
 depends_on: tuple[str, ...] | None = None
 
