@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 
 from bench.recommend.fill import build, drop_database, fill, make_database, storage
-from bench.recommend.index_measure import exact, interests, latency, recall
+from bench.recommend.index_measure import exact, interests, latency, lookup, recall
 from bench.recommend.index_page import write_page
 from bench.recommend.made import fit
 from bench.recommend.titles import Titles, load
@@ -84,6 +84,7 @@ async def _measure(url: str, titles: Titles, *, items: int, count: int, data: Pa
                     rows.append(row | {"recall": round(share, 4)})
                     tell(str(rows[-1]))
             filtered = await _filtered(connection, titles, queries)
+            looked_up = await lookup(connection, titles, count)
     finally:
         await engine.dispose()
     return {
@@ -94,6 +95,7 @@ async def _measure(url: str, titles: Titles, *, items: int, count: int, data: Pa
         "storage": held,
         "searches": rows,
         "filtered": filtered,
+        "looked_up": looked_up,
         "without_index": await _without_index(url, titles, likeness.noise, queries, tell),
     }
 

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bench.recommend.fill import DOMAIN, parts
 from bench.recommend.titles import SEED, Titles
-from service.items.repository import nearest
+from service.items.content import embedding_hash
+from service.items.repository import nearest, vectors_of_texts
 
 AT = 20
 """Neighbours for which recall is told."""
@@ -18,6 +19,11 @@ BEHAVIORS = 5
 """Titles of one topic whose mean is a query, as the vector of an interest is that of its behaviours."""
 INTERESTS = 4
 """Queries of one statement."""
+
+LOOKED_UP = 20
+"""Texts whose vectors are looked up by one statement."""
+REAL = 1000
+"""Titles of which they are: those that the smallest catalogue has."""
 
 Vectors = NDArray[np.float32]
 
@@ -60,6 +66,22 @@ async def recall(
         )  # fmt: skip
         shares.append(len({f"item-{n}" for n in neighbours} & set(found.ids)) / AT)
     return float(np.mean(shares))
+
+
+async def lookup(connection: AsyncConnection, titles: Titles, statements: int) -> dict[str, float]:
+    """Milliseconds in which the vectors of LOOKED_UP texts are found by hash, from Python, decoded."""
+    generator = np.random.default_rng(SEED + 3)
+    spent = []
+    for _ in range(statements):
+        chosen = generator.integers(min(REAL, len(titles.vectors)), size=LOOKED_UP)
+        hashes = [embedding_hash(titles.vectors[n]) for n in chosen]
+        began = time.perf_counter()
+        found = await vectors_of_texts(connection, titles.space, hashes)
+        spent.append(1000 * (time.perf_counter() - began))
+        if len(found) != len(set(hashes)):
+            raise ValueError("a title's vector was not found by its hash")
+    p50, p95 = np.quantile(spent, [0.5, 0.95])
+    return {"texts": LOOKED_UP, "p50_ms": round(float(p50), 2), "p95_ms": round(float(p95), 2)}
 
 
 async def latency(
