@@ -204,7 +204,7 @@ class Settings(BaseSettings):
         "catalogue's indexes; 0: it does neither.",
     )
     catalogue_index_from: PositiveInt = Field(
-        default=5000,
+        default=2000,
         description="Items of a domain from which on they are searched by an index; below, all are looked at.",
     )
     catalogue_index_memory_mb: int = Field(

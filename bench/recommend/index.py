@@ -23,7 +23,7 @@ from service.database.engine import make_engine
 
 EF_SEARCH = (20, 40, 60, 80, 120, 200)
 PER_QUERY = (20, 40, 100)
-SMALL = (1000, 2000, 5000, 10_000, 20_000)
+SMALL = (500, 1000, 2000, 5000, 10_000)
 """Sizes of domains that are searched without an index, to see from where on one is worth it."""
 
 

@@ -164,9 +164,9 @@ def _nearest(
             SELECT n, {cut("n", int(dim))} AS vector
             FROM settings CROSS JOIN generate_series(1, :count + 0 * length(settings.ef_search)) AS n
         )
-        SELECT queries.n AS query, near.item_id, near.sent AS vector
+        SELECT queries.n AS query, near.item_id, halfvec_send(near.vector) AS vector
         FROM queries CROSS JOIN LATERAL (
-            SELECT item_id, halfvec_send(vector) AS sent, vector::halfvec({int(dim)}) <#> queries.vector AS distance
+            SELECT item_id, vector, vector::halfvec({int(dim)}) <#> queries.vector AS distance
             FROM item_vectors WHERE {" AND ".join(conditions)}
             ORDER BY vector::halfvec({int(dim)}) <#> queries.vector LIMIT {int(per_query)}
         ) AS near
