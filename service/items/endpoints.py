@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Response, status
 from service.dependencies import ReadSessionDependency, WriteSessionDependency
 from service.items import service
 from service.items.schemas import (
+    NAME,
     CatalogueItem,
     ItemQuery,
     ItemsProgress,
@@ -20,7 +21,7 @@ from service.resources import ResourcesDependency
 router = APIRouter(prefix="/items", tags=["items"], responses=responses(DatabaseUnavailable, Saturated))
 
 # `:path`, so that ids with a slash can be asked for, too.
-ItemIdPath = Annotated[str, Path(min_length=1, max_length=256, description="The item's id in your system.")]
+ItemIdPath = Annotated[str, Path(pattern=NAME, description="The item's id in your system.")]
 
 
 @router.put("", operation_id="put_items", summary="Put items into the catalogue")

@@ -27,30 +27,34 @@ MAX_ATTRIBUTE_DEPTH = 4
 _NO_NUL = r"^[^\x00]*$"
 """Postgres has no place for that character in a text."""
 
+NAME = r"^[^\x00-\x1f\x7f]{1,256}$"
+LARGEST_INTEGER = 2**63 - 1
+
 ItemId = Annotated[
     str,
-    StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,256}$"),
+    StringConstraints(pattern=NAME),
     Field(description="The item's id in your system; the same as `item_id` of behaviours."),
 ]
 Category = Annotated[
     str,
-    StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,256}$"),
+    StringConstraints(pattern=NAME),
     Field(description="Recommendations can be asked for one category alone."),
 ]
 EncodingState = Literal["ready", "pending", "failed", "stale"]
 
 
-def _depth(value: object) -> int:
-    if isinstance(value, dict):
-        return 1 + max(map(_depth, value.values()), default=0)
-    if isinstance(value, list):
-        return 1 + max(map(_depth, value), default=0)
-    return 0
+def _check_values(value: object, depth: int = MAX_ATTRIBUTE_DEPTH) -> None:
+    if isinstance(value, (dict, list)):
+        if not depth:
+            raise ValueError(f"must not be nested more than {MAX_ATTRIBUTE_DEPTH} deep")
+        for inner in value.values() if isinstance(value, dict) else value:
+            _check_values(inner, depth - 1)
+    elif isinstance(value, int) and abs(value) > LARGEST_INTEGER:
+        raise ValueError("must not have a whole number of more than 64 bits; write it as a string")
 
 
 def _bounded(attributes: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    if _depth(attributes) > MAX_ATTRIBUTE_DEPTH:
-        raise ValueError(f"must not be nested more than {MAX_ATTRIBUTE_DEPTH} deep")
+    _check_values(attributes)
     try:
         written = json.dumps(attributes, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     except ValueError as error:  # half of a surrogate pair is one, too

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import bindparam, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Double, Integer, Text
 
 from service.database.sessions import WriteSession
@@ -118,7 +119,7 @@ _REMOVE = {
 }
 
 
-async def in_use(session: WriteSession) -> list[Space]:
+async def in_use(session: WriteSession | AsyncConnection) -> list[Space]:
     """The spaces that are not retired."""
     rows = await session.execute(
         text("SELECT space, dim, filled_at, retired_at FROM item_spaces WHERE retired_at IS NULL")

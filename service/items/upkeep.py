@@ -87,8 +87,7 @@ class Upkeep:
                 raise
 
     async def _keep(self, connection: AsyncConnection) -> None:
-        async with self._resources.write_sessions.begin() as session:
-            spaces = {space.space: space.dim for space in await spaces_repository.in_use(session)}
+        spaces = {space.space: space.dim for space in await spaces_repository.in_use(connection)}
         sizes = {space: await index_repository.sizes(connection, space) for space in spaces}
         least = self._resources.settings.catalogue_index_from
         wanted, kept = set(), set()

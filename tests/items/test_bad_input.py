@@ -36,6 +36,8 @@ ITEMS: list[tuple[dict[str, Any], str, str]] = [
     ({"item_id": "a", "text": "t", "attributes": []}, "attributes", "dictionary"),
     ({"item_id": "a", "text": "t", "attributes": nested(MAX_ATTRIBUTE_DEPTH + 1)}, "attributes", "nested"),
     ({"item_id": "a", "text": "t", "attributes": {"a": "x" * MAX_ATTRIBUTE_BYTES}}, "attributes", "bytes"),
+    ({"item_id": "a", "text": "t", "attributes": nested(200)}, "attributes", "nested"),
+    ({"item_id": "a", "text": "t", "attributes": {"a": [2**63]}}, "attributes", "64 bits"),
     ({"item_id": "a", "text": "t", "attributes": {"a": "\x00"}}, "attributes", "NUL"),
     ({"item_id": "a", "text": "t", "attributes": {"\x00": 1}}, "attributes", "NUL"),
     ({"item_id": "a", "embedding": [1.0] * 7}, "embedding", "has 7 numbers, the model's vectors have 8"),
@@ -89,6 +91,7 @@ QUERIES = [
     ("GET", "/items/a?encoding_format=hex", "encoding_format"),
     ("DELETE", "/items/a?domains=d", "domains"),
     ("DELETE", f"/items/{'x' * 257}", "item_id"),
+    ("GET", "/items/a%00b", "item_id"),
 ]
 
 
@@ -107,5 +110,6 @@ async def test_the_largest_attributes_are_given_back_as_sent(service: Service) -
     attributes = {"a": "é" * ((MAX_ATTRIBUTE_BYTES - len('{"a":""}')) // 2)}
     await service.put({"item_id": "a", "text": "t", "attributes": attributes})
     assert (await service.get("a"))["attributes"] == attributes
-    await service.put({"item_id": "a", "text": "t", "attributes": nested(MAX_ATTRIBUTE_DEPTH)})
-    assert (await service.get("a"))["attributes"] == nested(MAX_ATTRIBUTE_DEPTH)
+    for attributes in (nested(MAX_ATTRIBUTE_DEPTH), {"most": 2**63 - 1, "least": -(2**63) + 1, "huge": 1e308}):
+        await service.put({"item_id": "a", "text": "t", "attributes": attributes})
+        assert (await service.get("a"))["attributes"] == attributes
