@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 BATCH_TEXTS = 16
 """Texts claimed of those that clients sent, and as many of a catalogue that is encoded again. The encoder cuts them
 into runs of its own; what a request waits for at most is one run that has begun."""
-CLAIM_S = 10.0
+CLAIM_S = 5.0
 """How long a claim holds: longer than a batch takes, or others encode it once more. What a killed replica had claimed
 waits as long."""
 ANNOUNCE_S = 60.0

@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.conftest import Serve, Server
 
-TITLES = 1200
+TITLES = 400
 LIMIT_S = 90
 
 
@@ -21,9 +21,9 @@ def test_what_was_pending_when_the_service_was_killed_is_encoded_by_the_next(
     serve: Serve, themes: dict[str, list[str]]
 ) -> None:
     first = serve(catalogue_poll_seconds="0.2")
-    texts = [f"{text}, number {n}" for n in range(40) for theme in themes.values() for text in theme][:TITLES]
-    for start in range(0, len(texts), 600):
-        items = [{"item_id": f"i{n}", "text": texts[n]} for n in range(start, min(start + 600, len(texts)))]
+    texts = [f"{text}, number {n}" for n in range(20) for theme in themes.values() for text in theme][:TITLES]
+    for start in range(0, len(texts), 200):
+        items = [{"item_id": f"i{n}", "text": texts[n]} for n in range(start, min(start + 200, len(texts)))]
         answer = first.client.put("/items", json={"items": items})
         assert answer.json()["accepted"] == len(items)
     deadline = time.monotonic() + LIMIT_S
