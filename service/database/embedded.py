@@ -306,11 +306,11 @@ def shared_buffers_mib() -> int:
     An index of neighbours is read at random. Over a million items, a search is four times as fast where it fits, see
     bench/results/recommend/index. Memory is taken as it is filled: a small database takes little.
     """
-    quarter = min(psutil.virtual_memory().total, _container_memory()) // 4 // 2**20
+    quarter = min(psutil.virtual_memory().total, container_memory()) // 4 // 2**20
     return int(max(LEAST_BUFFERS_MIB, min(quarter, MOST_BUFFERS_MIB)))
 
 
-def _container_memory(limit: Path = Path("/sys/fs/cgroup/memory.max")) -> float:
+def container_memory(limit: Path = Path("/sys/fs/cgroup/memory.max")) -> float:
     """What the container that this runs in may use, in bytes; infinite where nothing says so."""
     try:
         told = limit.read_text().strip()

@@ -11,7 +11,8 @@ import pytest
 from service.encoder import FakeEncoder
 from service.encoder.contract import Encoded, EncoderSaturatedError, Permit
 from service.encoder.errors import EncodingFailedError
-from service.items import repository, write_repository
+from service.encoder.stats import EncoderStats
+from service.items import repository, worker, write_repository
 from service.items.content import text_hash
 from service.items.repository import Candidates
 from service.items.worker import BATCH_TEXTS, Worker
@@ -203,6 +204,44 @@ async def test_a_saturated_encoder_leaves_what_was_claimed_to_others(
     assert await fetch(service.resources.engine, "SELECT 1 FROM item_queue WHERE claimed_until IS NOT NULL") == []
     await service.encode_all()
     assert (await service.get("a"))["encoding"] == "ready"
+
+
+class Watched(FakeEncoder):
+    """Counts how often it was looked at."""
+
+    looks = 0
+
+    @property
+    def stats(self) -> EncoderStats:
+        self.looks += 1
+        return super().stats
+
+
+async def test_requests_go_first_but_not_for_ever(open_service: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = Watched(dim=8)
+    service = await open_service(encoder)
+    await service.put({"item_id": "a", "text": "one"})
+    monkeypatch.setattr(worker, "PATIENCE_S", 3600.0)
+    with encoder.admit(1):  # as a request does
+        waiting = asyncio.create_task(Worker(service.resources).step())
+        before = encoder.looks
+
+        async def looked_again() -> bool:
+            return encoder.looks > before + 2
+
+        await until(looked_again)
+        assert encoder.texts_encoded == 0
+        assert await fetch(service.resources.engine, "SELECT 1 FROM item_queue WHERE claimed_until IS NULL")
+    await waiting
+    while not (await service.progress())["complete"]:  # the first step may have been the queueing of what was there
+        await Worker(service.resources).step()
+    assert encoder.texts_encoded == 1
+
+    monkeypatch.setattr(worker, "PATIENCE_S", 0.02)
+    await service.put({"item_id": "b", "text": "two"})
+    with encoder.admit(1):
+        await service.encode_all()
+    assert (await service.progress())["ready"] == 2
 
 
 async def test_two_replicas_encode_each_text_once(open_service: Open) -> None:
