@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import bindparam, text
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.types import Integer, Text
+from sqlalchemy.types import Text
 
 from service.items.repository import scope
 
@@ -121,18 +121,3 @@ async def drop(connection: AsyncConnection, name: str) -> None:
     """Drop an index of `indexes`, while others read."""
     await connection.execute(text("SELECT set_config('statement_timeout', '0', false)"))
     await connection.execute(text(f"DROP INDEX CONCURRENTLY IF EXISTS {name}"))
-
-
-async def vectors_of(connection: AsyncConnection, domain: str, space: str, limit: int) -> int:
-    """How many vectors a domain has in a space, counted up to the limit."""
-    values = {"domain": domain, "space": space, "limit": limit}
-    return int((await connection.execute(_UP_TO, values)).scalar_one())
-
-
-_UP_TO = text(
-    """
-    SELECT count(*) FROM (
-        SELECT 1 FROM item_vectors WHERE domain = :domain AND space = :space LIMIT :limit
-    ) AS some
-    """
-).bindparams(bindparam("domain", type_=Text), bindparam("space", type_=Text), bindparam("limit", type_=Integer))
