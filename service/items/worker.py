@@ -63,7 +63,7 @@ class Worker:
         """Encode what waits, then wait for more. Nothing that goes wrong ends this but the encoder's own end."""
         poll = self._resources.settings.catalogue_poll_seconds
         while True:
-            wait = poll or ANNOUNCE_S
+            wait = min(poll or ANNOUNCE_S, ANNOUNCE_S)
             self._resources.items_waiting.clear()
             try:
                 await self.announce()
