@@ -108,7 +108,7 @@ async def _filtered(connection: Any, titles: Titles, queries: np.ndarray[Any, An
         ("one category", {"category": names}),
         ("300 items left out", {"exclude": seen}),
     ):
-        row = await latency(connection, titles.space, queries, per_query=40, ef=80, **more)  # type: ignore[arg-type] # each of its type
+        row = await latency(connection, titles.space, queries, per_query=40, ef=80, **more)
         rows.append({"filter": what} | row)
     return rows
 

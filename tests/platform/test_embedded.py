@@ -221,5 +221,5 @@ async def test_it_keeps_in_memory_what_it_reads_within_what_the_container_may_us
         memory = embedded.container_memory(limit)
         with monkeypatch.context() as patch:
             patch.setattr(embedded, "container_memory", lambda memory=memory: memory)
-            patch.setattr(embedded.psutil, "virtual_memory", lambda: SimpleNamespace(total=64 * 2**30))
+            patch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(total=64 * 2**30))
             assert embedded.shared_buffers_mib() == megabytes
