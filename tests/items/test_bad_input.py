@@ -107,7 +107,7 @@ async def test_a_bad_request_is_named(service: Service) -> None:
 
 
 async def test_the_largest_attributes_are_given_back_as_sent(service: Service) -> None:
-    attributes = {"a": "é" * ((MAX_ATTRIBUTE_BYTES - len('{"a":""}')) // 2)}
+    attributes: dict[str, Any] = {"a": "é" * ((MAX_ATTRIBUTE_BYTES - len('{"a":""}')) // 2)}
     await service.put({"item_id": "a", "text": "t", "attributes": attributes})
     assert (await service.get("a"))["attributes"] == attributes
     for attributes in (nested(MAX_ATTRIBUTE_DEPTH), {"most": 2**63 - 1, "least": -(2**63) + 1, "huge": 1e308}):

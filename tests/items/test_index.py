@@ -29,7 +29,8 @@ def clustered(count: int) -> Vectors:
     generator = np.random.default_rng(7)
     centres = generator.standard_normal((CLUSTERS, DIM))
     made = centres[generator.integers(CLUSTERS, size=count)] + generator.standard_normal((count, DIM))
-    return (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
+    unit: Vectors = (made / np.linalg.norm(made, axis=1, keepdims=True)).astype(np.float32)
+    return unit
 
 
 VECTORS = clustered(ITEMS)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from service.encoder import FakeEncoder
-from service.encoder.contract import Encoded, EncoderSaturatedError, Permit
+from service.encoder.contract import Encoded, EncoderSaturatedError, Permit, Vectors
 from service.encoder.errors import EncodingFailedError
 from service.encoder.stats import EncoderStats
 from service.items import repository, worker, write_repository
@@ -23,9 +23,11 @@ from tests.items.conftest import Open, Service, execute, fetch, until
 pytestmark = pytest.mark.anyio
 
 
-async def vector_of(encoder: FakeEncoder, text: str) -> np.ndarray[Any, Any]:
+async def vector_of(encoder: FakeEncoder, text: str) -> Vectors:
     with encoder.admit(1) as permit:
-        return (await encoder.encode([text], permit)).vectors[0]
+        encoded = await encoder.encode([text], permit)
+    vector: Vectors = encoded.vectors[0]
+    return vector
 
 
 async def near(service: Service, text: str, *, domain: str = "default", **more: Any) -> Candidates:

@@ -119,9 +119,9 @@ async def test_what_is_put_while_a_model_is_announced_is_not_missed(open_service
     async def put(n: int) -> None:
         await old.put({"item_id": f"i{n}", "text": f"t{n}"})
 
-    opened, *_ = await asyncio.gather(
-        asyncio.gather(*(open_service(FakeEncoder(dim=dim)) for dim in sizes)), *(put(n) for n in range(60))
-    )
+    putting = asyncio.gather(*(put(n) for n in range(60)))
+    opened = await asyncio.gather(*(open_service(FakeEncoder(dim=dim)) for dim in sizes))
+    await putting
     for service in opened:
         await service.encode_all()
         told = await service.progress()
