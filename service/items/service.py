@@ -76,6 +76,8 @@ async def progress(resources: Resources, session: ReadSession, domain: str) -> I
     """How far the encoding of a domain's catalogue is."""
     model = resources.encoder.info
     counts = await progress_repository.count(session, domain, model.space)
+    # A set that is being looked through, and lacks nothing, is not being made.
+    re_encoding = counts.pending > 0 and await progress_repository.is_re_encoding(session, domain, model.space)
     others = await progress_repository.other_spaces(session, domain, model.space, UNSEEN_S)
     return ItemsProgress(
         domain=domain,
@@ -87,7 +89,7 @@ async def progress(resources: Resources, session: ReadSession, domain: str) -> I
         failed=counts.failed,
         stale=counts.stale,
         complete=counts.pending == 0,
-        re_encoding=await progress_repository.is_re_encoding(session, domain, model.space),
+        re_encoding=re_encoding,
         other_spaces=[
             SpaceProgress(model=other.model_id, space=other.space, vectors=other.vectors, live=other.live)
             for other in others
