@@ -106,6 +106,15 @@ async def test_a_bad_request_is_named(service: Service) -> None:
         assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
+async def test_a_method_that_is_not_taken_is_told_all_that_are(service: Service) -> None:
+    for path, allowed in (("/items/a", "DELETE, GET"), ("/items/progress", "DELETE, GET"), ("/items", "PUT")):
+        answer = await service.client.post(path)
+        assert answer.status_code == 405
+        assert answer.headers["Allow"] == allowed
+    answer = await service.client.delete("/users/u/history")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
+
+
 async def test_the_largest_attributes_are_given_back_as_sent(service: Service) -> None:
     attributes: dict[str, Any] = {"a": "é" * ((MAX_ATTRIBUTE_BYTES - len('{"a":""}')) // 2)}
     await service.put({"item_id": "a", "text": "t", "attributes": attributes})
