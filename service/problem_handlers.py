@@ -81,14 +81,12 @@ async def _http(request: Request, error: Exception) -> Response:
 
 
 def _allowed(request: Request) -> set[str]:
-    """The methods that some operation takes at this path. The framework tells those of the first one alone."""
-    path = request.scope["path"]
-    matching = (
-        route.methods
-        for route in iter_route_contexts(request.app.routes)
-        if route.path is not None and route.methods and compile_path(route.path)[0].match(path)
-    )
-    return set().union(*matching)
+    """The methods that the document has for the path. The framework tells those of the first operation alone."""
+    path, methods = request.scope["path"], dict[str, set[str]]()
+    for route in iter_route_contexts(request.app.routes):
+        if route.path is not None and compile_path(route.path)[0].match(path):
+            methods.setdefault(route.path, set()).update(route.methods or ())
+    return next(iter(methods.values()), set())
 
 
 async def _saturated(_: Request, error: Exception) -> Response:
