@@ -55,10 +55,8 @@ def statements(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> Iterator
 async def app(
     settings: Settings, encoder: FakeEncoder, engine: AsyncEngine, statements: list[str]
 ) -> AsyncIterator[FastAPI]:
-    # The API keys are read every few seconds, and so is what waits to be encoded, whatever the number of requests; here
-    # not in between.
-    quiet = {"key_cache_seconds": 3600.0, "catalogue_poll_seconds": 0.0}
-    app = create_app(settings.model_copy(update=quiet), encoder=encoder, engine=engine)
+    # The API keys are read every few seconds, whatever the number of requests; here not in between.
+    app = create_app(settings.model_copy(update={"key_cache_seconds": 3600.0}), encoder=encoder, engine=engine)
     async with app.router.lifespan_context(app):
         assert statements
         yield app
