@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 import service
 import service.detect.endpoints
 import service.encode.endpoints
+import service.items.endpoints
 import service.system.endpoints
 import service.users.endpoints
 from service.access.middleware import AccessMiddleware
@@ -30,6 +31,7 @@ from service.dp.privacy import Privacy, make_privacy
 from service.encoder import OnnxEncoder
 from service.encoder.contract import Encoder
 from service.identity import check_secret, load_other_secrets, load_secret
+from service.items.background import encoding
 from service.middleware import BodyLimitMiddleware, LoadLimitMiddleware, RequestIdMiddleware, ServerTimingMiddleware
 from service.openapi import install_openapi
 from service.problem_handlers import install_handlers
@@ -90,7 +92,7 @@ def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: As
                 resources.encoder.listening(metrics.ran),
                 resources.encoder.listening(tracing.ran),
             ):
-                async with scheduled(resources):
+                async with scheduled(resources), encoding(resources):
                     yield
 
     app = FastAPI(
@@ -107,6 +109,7 @@ def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: As
     for feature in (
         service.detect.endpoints,
         service.users.endpoints,
+        service.items.endpoints,
         service.encode.endpoints,
         service.system.endpoints,
     ):

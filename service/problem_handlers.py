@@ -7,9 +7,11 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import compile_path
 
 from service.database.engine import DatabaseAwayError, is_away, sqlstate
 from service.encoder.contract import EncoderSaturatedError
@@ -64,13 +66,27 @@ async def _invalid(request: Request, error: Exception) -> Response:
     return InvalidRequest(detail, errors=errors).response()
 
 
-async def _http(_: Request, error: Exception) -> Response:
+async def _http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     if error.status_code == http.HTTPStatus.BAD_REQUEST and error.__cause__ is not None:
         return InvalidRequest(errors=[_unreadable(error.__cause__)]).response()
     title = http.HTTPStatus(error.status_code).phrase
-    return http_problem(error.status_code, title, detail=str(error.detail), headers=error.headers).response()
+    headers = error.headers
+    if error.status_code == http.HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = _allowed(request)
+        if request.method not in allowed:  # else a route took it, and said itself what is allowed
+            headers = {**(headers or {}), "Allow": ", ".join(sorted(allowed))}
+    return http_problem(error.status_code, title, detail=str(error.detail), headers=headers).response()
+
+
+def _allowed(request: Request) -> set[str]:
+    """The methods that the document has for the path. The framework tells those of the first operation alone."""
+    path, methods = request.scope["path"], dict[str, set[str]]()
+    for route in iter_route_contexts(request.app.routes):
+        if route.path is not None and compile_path(route.path)[0].match(path):
+            methods.setdefault(route.path, set()).update(route.methods or ())
+    return next(iter(methods.values()), set())
 
 
 async def _saturated(_: Request, error: Exception) -> Response:

@@ -126,6 +126,15 @@ class UnknownUser(Problem):
     default_detail = "Nothing is known of this user in this domain. Post behaviours to /detect first."
 
 
+class UnknownItem(Problem):
+    """There is no such item in this domain's catalogue."""
+
+    status = 404
+    type = "/problems/unknown-item"
+    title = "Unknown item"
+    default_detail = "There is no such item in this domain's catalogue. Send it to PUT /items first."
+
+
 class InvalidRequest(Problem):
     """The request breaks the contract; `errors` names the fields."""
 

@@ -1,5 +1,6 @@
 """What the requests of one app share."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -38,6 +39,7 @@ class Resources:
         in_progress: requests under an `Idempotency-Key` that this replica is carrying out.
         metrics: of the app.
         other_user_key_secrets: secrets under which users may still be held; none outside a rotation.
+        items_waiting: set when an item was put here whose text is to be encoded.
         draining: the service was asked to stop; `/readyz` says so while requests are still taken.
     """
 
@@ -54,6 +56,7 @@ class Resources:
     in_progress: InProgress = field(default_factory=InProgress)
     metrics: Metrics = field(default_factory=Metrics)
     other_user_key_secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    items_waiting: asyncio.Event = field(default_factory=asyncio.Event)
     draining: bool = False
 
     @property

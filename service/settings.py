@@ -195,6 +195,24 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="How long the answer to a request with an Idempotency-Key is kept to be given again.",
     )
+    catalogue_poll_seconds: float = Field(
+        default=5.0,
+        ge=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="How often this replica looks for items that others were sent, to encode them and to keep the "
+        "catalogue's indexes; 0: it does neither.",
+    )
+    catalogue_index_from: PositiveInt = Field(
+        default=2000,
+        description="Items of a domain from which on they are searched by an index; below, all are looked at.",
+    )
+    catalogue_index_memory_mb: int = Field(
+        default=2048,
+        ge=64,
+        description="Memory of Postgres, in MiB, in which an index may be built; a million items of 384 numbers need "
+        "about 1,200.",
+    )
     log_level: LogLevel = Field(default="info", description="Least important of our own logs that are written.")
     log_format: LogFormat = Field(
         default="auto", description="json, console, or auto: console where standard error is a terminal, else json."

@@ -4,14 +4,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import (
     REAL,
     BigInteger,
     Boolean,
     DateTime,
     Double,
+    ForeignKeyConstraint,
     Identity,
     Index,
+    Integer,
     LargeBinary,
     PrimaryKeyConstraint,
     SmallInteger,
@@ -203,6 +206,101 @@ class PrivacyReleaseRow(Base):
     released_at: Mapped[datetime] = mapped_column(TIMESTAMP)
     cost: Mapped[float] = mapped_column(Double)
     z: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class ItemRow(Base):
+    """An item of the catalogue. A user's data is not in it.
+
+    `content_hash` is of what its vector is made from, see `service.items.content`; `encodable` says that this is its
+    text, so that any model can encode it, and not a vector that it came with.
+    """
+
+    __tablename__ = "items"
+    __table_args__ = (
+        Index("ix_items_expires_at", "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
+        Index("ix_items_own_vector", "domain", "item_id", postgresql_where=text("NOT encodable")),
+    )
+
+    domain: Mapped[str] = mapped_column(Text, primary_key=True)
+    item_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    written: Mapped[str | None] = mapped_column("text", Text)
+    content_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    encodable: Mapped[bool] = mapped_column(Boolean)
+    category: Mapped[str | None] = mapped_column(Text)
+    attributes: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'::jsonb"))
+    expires_at: Mapped[datetime | None] = mapped_column(TIMESTAMP)
+    created_at: Mapped[datetime] = mapped_column(TIMESTAMP, server_default=text("now()"))
+    updated_at: Mapped[datetime] = mapped_column(TIMESTAMP, server_default=text("now()"))
+
+
+class ItemVectorRow(Base):
+    """An item's vector in one model's space, of any size. `content_hash` is of what it was made from.
+
+    Category and expiry are the item's, once more: what leaves items out of a search must be in the row that the search
+    reads. Beside these indexes there is one of neighbours for each large domain and space: see
+    `service.items.index_repository`.
+    """
+
+    __tablename__ = "item_vectors"
+    __table_args__ = (
+        ForeignKeyConstraint(["domain", "item_id"], ["items.domain", "items.item_id"], ondelete="CASCADE"),
+        Index("ix_item_vectors_content", "space", "content_hash"),
+        Index(
+            "ix_item_vectors_category",
+            "domain",
+            "space",
+            "category",
+            postgresql_where=text("category IS NOT NULL"),
+        ),
+    )
+
+    domain: Mapped[str] = mapped_column(Text, primary_key=True)
+    item_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    space: Mapped[str] = mapped_column(Text, primary_key=True)
+    vector: Mapped[Any] = mapped_column(HALFVEC)
+    content_hash: Mapped[bytes] = mapped_column(LargeBinary)
+    category: Mapped[str | None] = mapped_column(Text)
+    expires_at: Mapped[datetime | None] = mapped_column(TIMESTAMP)
+
+
+class ItemQueueRow(Base):
+    """An item whose text waits to be encoded for a space, or could not be: then `failure` says why.
+
+    `priority` is 0 for what a client sent, 1 for the whole catalogue encoded again for another model. `claimed_until`
+    keeps others off while a replica encodes it; what a killed replica had claimed is free again after that.
+    """
+
+    __tablename__ = "item_queue"
+    __table_args__ = (
+        ForeignKeyConstraint(["domain", "item_id"], ["items.domain", "items.item_id"], ondelete="CASCADE"),
+        Index("ix_item_queue_waiting", "space", "priority", "position", postgresql_where=text("failure IS NULL")),
+    )
+
+    domain: Mapped[str] = mapped_column(Text, primary_key=True)
+    item_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    space: Mapped[str] = mapped_column(Text, primary_key=True)
+    priority: Mapped[int] = mapped_column(SmallInteger)
+    position: Mapped[int] = mapped_column(BigInteger, Identity(always=True))
+    claimed_until: Mapped[datetime | None] = mapped_column(TIMESTAMP)
+    failure: Mapped[str | None] = mapped_column(Text)
+
+
+class ItemSpaceRow(Base):
+    """A model's space that replicas serve, or served: each announces its own while it lives.
+
+    `filled_at` is when every item that was there at first had been queued for it; `retired_at` when its vectors began
+    to be removed, because nobody uses them any more.
+    """
+
+    __tablename__ = "item_spaces"
+
+    space: Mapped[str] = mapped_column(Text, primary_key=True)
+    model_id: Mapped[str] = mapped_column(Text)
+    dim: Mapped[int] = mapped_column(Integer)
+    registered_at: Mapped[datetime] = mapped_column(TIMESTAMP, server_default=text("now()"))
+    seen_at: Mapped[datetime] = mapped_column(TIMESTAMP, server_default=text("now()"))
+    filled_at: Mapped[datetime | None] = mapped_column(TIMESTAMP)
+    retired_at: Mapped[datetime | None] = mapped_column(TIMESTAMP)
 
 
 class InstallationRow(Base):

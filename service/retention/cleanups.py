@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from service.database.sessions import ReadSession, WriteSession
 from service.idempotency import repository as records
+from service.items import write_repository as items
 from service.releases import repository as releases
 from service.retention.rules import Cleanup
 from service.settings import Settings
@@ -22,4 +23,5 @@ def cleanups(settings: Settings) -> tuple[Cleanup, ...]:
     return (
         Cleanup("idempotency_records", records.delete_expired, records.count_expired),
         Cleanup("privacy_releases", delete_spent, count_spent),
+        Cleanup("items", items.delete_expired, items.count_expired),
     )

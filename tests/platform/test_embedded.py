@@ -8,10 +8,12 @@ import sys
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import asyncpg
 import pytest
 
+from service.database import embedded
 from service.database.embedded import EmbeddedPostgres, EmbeddedPostgresError, embedded_postgres
 
 pytestmark = pytest.mark.anyio
@@ -200,3 +202,24 @@ async def test_a_query_that_outlives_its_killed_server_is_ended(
         await_end(backend)
     with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError, OSError)):
         await busy
+
+
+async def test_it_keeps_in_memory_what_it_reads_within_what_the_container_may_use(
+    postgres_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection = await asyncpg.connect(postgres_url)
+    shown = await connection.fetchval("SELECT setting::int / 128 FROM pg_settings WHERE name = 'shared_buffers'")
+    await connection.close()
+    assert shown == embedded.shared_buffers_mib()
+
+    limit = tmp_path / "memory.max"
+    for told, megabytes in (("max\n", embedded.MOST_BUFFERS_MIB), (f"{2**30}\n", 256), ("1000\n", 128), (None, 2048)):
+        if told is None:
+            limit.unlink()
+        else:
+            limit.write_text(told)
+        memory = embedded.container_memory(limit)
+        with monkeypatch.context() as patch:
+            patch.setattr(embedded, "container_memory", lambda memory=memory: memory)
+            patch.setattr("psutil.virtual_memory", lambda: SimpleNamespace(total=64 * 2**30))
+            assert embedded.shared_buffers_mib() == megabytes

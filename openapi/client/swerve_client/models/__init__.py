@@ -4,6 +4,9 @@ from .batch_item import BatchItem
 from .batch_request import BatchRequest
 from .batch_response import BatchResponse
 from .behavior import Behavior
+from .catalogue_item import CatalogueItem
+from .catalogue_item_attributes import CatalogueItemAttributes
+from .catalogue_item_encoding import CatalogueItemEncoding
 from .change import Change
 from .change_detector import ChangeDetector
 from .change_kind_type_0 import ChangeKindType0
@@ -25,12 +28,18 @@ from .export_tables_additional_property_item import ExportTablesAdditionalProper
 from .field_error import FieldError
 from .get_history_encoding_format import GetHistoryEncodingFormat
 from .get_interest_encoding_format import GetInterestEncodingFormat
+from .get_item_encoding_format import GetItemEncodingFormat
 from .interest import Interest
+from .items_progress import ItemsProgress
 from .liveness import Liveness
 from .loaded_model import LoadedModel
 from .model_ref import ModelRef
+from .new_item import NewItem
+from .new_item_attributes import NewItemAttributes
 from .problem_details import ProblemDetails
 from .profile_ref import ProfileRef
+from .put_items_request import PutItemsRequest
+from .put_items_response import PutItemsResponse
 from .readiness import Readiness
 from .rejected import Rejected
 from .scores import Scores
@@ -38,6 +47,7 @@ from .snapshot import Snapshot
 from .snapshot_page import SnapshotPage
 from .snapshot_status import SnapshotStatus
 from .snapshot_taken_for import SnapshotTakenFor
+from .space_progress import SpaceProgress
 from .topic_difference import TopicDifference
 from .topic_share import TopicShare
 from .topics import Topics
@@ -49,6 +59,9 @@ __all__ = (
     "BatchRequest",
     "BatchResponse",
     "Behavior",
+    "CatalogueItem",
+    "CatalogueItemAttributes",
+    "CatalogueItemEncoding",
     "Change",
     "ChangeDetector",
     "ChangeKindType0",
@@ -70,12 +83,18 @@ __all__ = (
     "FieldError",
     "GetHistoryEncodingFormat",
     "GetInterestEncodingFormat",
+    "GetItemEncodingFormat",
     "Interest",
+    "ItemsProgress",
     "Liveness",
     "LoadedModel",
     "ModelRef",
+    "NewItem",
+    "NewItemAttributes",
     "ProblemDetails",
     "ProfileRef",
+    "PutItemsRequest",
+    "PutItemsResponse",
     "Readiness",
     "Rejected",
     "Scores",
@@ -83,6 +102,7 @@ __all__ = (
     "SnapshotPage",
     "SnapshotStatus",
     "SnapshotTakenFor",
+    "SpaceProgress",
     "TopicDifference",
     "Topics",
     "TopicShare",
