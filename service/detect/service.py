@@ -61,15 +61,13 @@ async def detect_batch(resources: Resources, requests: Sequence[object]) -> list
 
     Args:
         resources: of the app.
-        requests: each a `DetectRequest` as it came, not yet validated.
+        requests: each as it came; see `parse_request`.
     """
     parsed: list[tuple[DetectRequest, list[Incoming]] | Problem] = []
     for item in requests:
         try:
-            request = DetectRequest.model_validate(item)
+            request = parse_request(item)
             parsed.append((request, check_request(resources, request)))
-        except ValidationError as error:
-            parsed.append(invalid(error))
         except InvalidRequest as problem:
             parsed.append(problem)
     good = [entry for entry in parsed if not isinstance(entry, Problem)]
@@ -83,9 +81,22 @@ async def detect_batch(resources: Resources, requests: Sequence[object]) -> list
     return items
 
 
-def invalid(error: ValidationError) -> InvalidRequest:
-    """The problem of a request in a batch that breaks the contract."""
-    return InvalidRequest(errors=[field_error(item, "application/json") for item in error.errors()[:100]])
+def parse_request(item: object) -> DetectRequest:
+    """A request in a batch.
+
+    Args:
+        item: a `DetectRequest` as it came, not yet validated, or what was found wrong with it before.
+
+    Raises:
+        InvalidRequest: it breaks the contract.
+    """
+    if isinstance(item, InvalidRequest):
+        raise item
+    try:
+        return DetectRequest.model_validate(item)
+    except ValidationError as error:
+        found = error.errors()[:100]
+        raise InvalidRequest(errors=[field_error(entry, "application/json") for entry in found]) from None
 
 
 def check_request(resources: Resources, request: DetectRequest) -> list[Incoming]:
