@@ -8,6 +8,7 @@ from .change import Change
 from .change_detector import ChangeDetector
 from .change_kind_type_0 import ChangeKindType0
 from .check import Check
+from .cloud_event import CloudEvent
 from .contribution import Contribution
 from .detect_options import DetectOptions
 from .detect_options_detector import DetectOptionsDetector
@@ -19,6 +20,7 @@ from .detect_response_status import DetectResponseStatus
 from .encode_request import EncodeRequest
 from .encode_request_encoding_format import EncodeRequestEncodingFormat
 from .encode_response import EncodeResponse
+from .event_data import EventData
 from .export import Export
 from .export_tables import ExportTables
 from .export_tables_additional_property_item import ExportTablesAdditionalPropertyItem
@@ -53,6 +55,7 @@ __all__ = (
     "ChangeDetector",
     "ChangeKindType0",
     "Check",
+    "CloudEvent",
     "Contribution",
     "DetectOptions",
     "DetectOptionsDetector",
@@ -64,6 +67,7 @@ __all__ = (
     "EncodeRequest",
     "EncodeRequestEncodingFormat",
     "EncodeResponse",
+    "EventData",
     "Export",
     "ExportTables",
     "ExportTablesAdditionalPropertyItem",
