@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 import service
 import service.detect.endpoints
 import service.encode.endpoints
+import service.populations.endpoints
 import service.system.endpoints
 import service.users.endpoints
 from service.access.middleware import AccessMiddleware
@@ -32,6 +33,7 @@ from service.encoder.contract import Encoder
 from service.identity import check_secret, load_other_secrets, load_secret
 from service.middleware import BodyLimitMiddleware, LoadLimitMiddleware, RequestIdMiddleware, ServerTimingMiddleware
 from service.openapi import install_openapi
+from service.populations.watch import watching
 from service.problem_handlers import install_handlers
 from service.profiles import profile_for
 from service.resources import Resources, detector_params
@@ -90,7 +92,7 @@ def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: As
                 resources.encoder.listening(metrics.ran),
                 resources.encoder.listening(tracing.ran),
             ):
-                async with scheduled(resources):
+                async with scheduled(resources), watching(resources):
                     yield
 
     app = FastAPI(
@@ -107,6 +109,7 @@ def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: As
     for feature in (
         service.detect.endpoints,
         service.users.endpoints,
+        service.populations.endpoints,
         service.encode.endpoints,
         service.system.endpoints,
     ):

@@ -15,6 +15,7 @@ from service.dp.privacy import Privacy
 from service.encoder.contract import Encoder
 from service.idempotency.record import InProgress
 from service.identity import UserKeys, user_keys
+from service.populations.known import Populations
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 
@@ -36,6 +37,7 @@ class Resources:
         user_key_secret: see `service.identity.user_key`.
         privacy: how vectors leave the service; None where they leave as they are.
         in_progress: requests under an `Idempotency-Key` that this replica is carrying out.
+        populations: what is known of shifts of whole populations.
         metrics: of the app.
         other_user_key_secrets: secrets under which users may still be held; none outside a rotation.
         draining: the service was asked to stop; `/readyz` says so while requests are still taken.
@@ -52,6 +54,7 @@ class Resources:
     user_key_secret: bytes = field(repr=False)
     privacy: Privacy | None = None
     in_progress: InProgress = field(default_factory=InProgress)
+    populations: Populations = field(default_factory=Populations)
     metrics: Metrics = field(default_factory=Metrics)
     other_user_key_secrets: tuple[bytes, ...] = field(default=(), repr=False)
     draining: bool = False

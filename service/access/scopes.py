@@ -27,6 +27,7 @@ NEEDS: dict[str, Need] = {
     "encode": "ingest",
     "get_interest": "read",
     "get_history": "read",
+    "get_domain_mutations": "read",
     "export_user": "admin",
     "delete_user": "admin",
 }

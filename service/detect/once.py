@@ -10,8 +10,7 @@ import orjson
 from service import timing
 from service.detect.incoming import Incoming
 from service.detect.schemas import BatchItem, DetectRequest, DetectResponse
-from service.detect.service import Judging, check_request, connected, encode, judge, parse_request, released
-from service.detect.tally import count_decision
+from service.detect.service import Judging, check_request, connected, encode, judge, parse_request, released, took_in
 from service.idempotency import repository
 from service.idempotency.key import hash_of
 from service.idempotency.record import Claim, Record, fingerprint, response_of
@@ -166,5 +165,5 @@ async def _judge(resources: Resources, part: _Part, request: DetectRequest, beha
         if isinstance(answer, Record):
             part.replay(answer)
         else:
-            count_decision(resources.metrics, answer, stored=True)
+            took_in(resources, answer, stored=True)
             part.response = answer

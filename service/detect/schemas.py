@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidatorFunctionWrapHandler, WrapValidator
 
+from service.populations.schemas import PopulationShift
 from service.problems import ProblemDetails
 from service.releases.schemas import Withheld
 from service.snapshots.schemas import Change, Detector, Interest, Scores, Status, TopicDifference
@@ -162,6 +163,11 @@ class DetectResponse(BaseModel):
         description="Only where vectors leave with noise, and those asked for were left out: why.",
     )
     topics: Topics | None = Field(description="With `topics` in `include`.")
+    population: PopulationShift | None = Field(
+        default=None,
+        description="Where a change of this request gained a topic that many users of the domain turn to at once: that "
+        "shift, as of some seconds ago. Null: the change is the user's own, or there was none.",
+    )
     contributions: list[Contribution] | None = Field(description="With `contributions` in `include`.")
     accepted: int = Field(description="Behaviours taken in.")
     duplicates: int = Field(description="Behaviours already seen, without effect.")

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import numpy as np
 import orjson
@@ -148,8 +149,15 @@ async def judge(resources: Resources, request: DetectRequest, behaviors: list[In
     keys = resources.keys_of(request.domain, request.user_id)
     judging = Judging(resources, request, keys, behaviors)
     answer = await (judging.write() if request.options.persist else judging.read())
-    count_decision(resources.metrics, answer, stored=request.options.persist)
+    took_in(resources, answer, stored=request.options.persist)
     return await released(resources, request, judging.user.key, answer)
+
+
+def took_in(resources: Resources, answer: DetectResponse, *, stored: bool) -> None:
+    """Tell those who count of an answer, after its transaction."""
+    count_decision(resources.metrics, answer, stored=stored)
+    if stored and answer.mutated:
+        resources.populations.notice(answer.domain)
 
 
 async def released(
@@ -385,6 +393,7 @@ class Judging:
             received=self.behaviors,
             rejected=rejected,
             exact=self.resources.privacy is None,
+            shift_of=partial(self.resources.populations.shift_of, self.user.domain),
         )
 
     @property

@@ -144,7 +144,7 @@ def _log_beta(a: float, b: float) -> float:
 
 
 def _log_binomial_cdf(k: int, n: int, p: float) -> float:
-    """log P(X ≤ k), X ~ Binomial(n, p), by summing its terms, each from the one before."""
+    """Log P(X ≤ k), X ~ Binomial(n, p), by summing its terms, each from the one before."""
     j = np.arange(1, k + 1, dtype=np.float64)
     steps = np.log((n - j + 1.0) / j) + math.log(p) - math.log1p(-p)
     terms = np.concatenate([[0.0], np.cumsum(steps)]) + n * math.log1p(-p)

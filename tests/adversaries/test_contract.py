@@ -145,12 +145,19 @@ def is_of_many(body: Any, errors: list[dict[str, Any]]) -> bool:
 
 def groups(events: Iterable[CloudEvent]) -> set[tuple[str, str, str]]:
     """Users, domains and options of events, of which each is a request."""
-    return {(event.subject, event.domain, str(event.data.options or DetectOptions.model_validate({}))) for event in events}
+    return {
+        (event.subject, event.domain, str(event.data.options or DetectOptions.model_validate({}))) for event in events
+    }
 
 
 def each_malformed_event_is_refused(sent: list[Any], told: Any) -> bool:
     """Whether the answer names every event that is malformed."""
-    refused = {error["field"].partition("]")[0] for item in told["results"] if item["problem"] for error in item["problem"]["errors"]}
+    refused = {
+        error["field"].partition("]")[0]
+        for item in told["results"]
+        if item["problem"]
+        for error in item["problem"]["errors"]
+    }
     return all(is_well_formed(event, CloudEvent) or f"[{index}" in refused for index, event in enumerate(sent))
 
 

@@ -1,8 +1,7 @@
-"""A real Postgres and an app over a fake encoder, as in tests/platform, and events as the CloudEvents SDK makes them."""
+"""A real Postgres and an app over a fake encoder, as in tests/platform."""
 
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from datetime import UTC, datetime
 
 import httpx
 import pytest

@@ -1,0 +1,126 @@
+"""From counts of changes to the shifts of a domain's population. No I/O."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from service.detection.profile import Profile
+from service.populations import shifts
+from service.populations.repository import WINDOWS, HourlyCount, WindowCount
+from service.populations.shifts import Counts
+
+BASELINE = timedelta(days=28)
+"""How long before each window is what is usual."""
+HOUR = timedelta(hours=1)
+HOURS = (BASELINE + WINDOWS[-1]) // HOUR
+"""That are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """Many users turned to a topic at once.
+
+    Attributes:
+        topic: of the profile.
+        label: its terms.
+        users: distinct, who gained it since then.
+        changed_users: distinct, who changed since then.
+        expected: how many of these would have gained it if all were as usual.
+        since: the beginning of the window that shows it best.
+        probability: that it is one.
+    """
+
+    topic: int
+    label: str
+    users: int
+    changed_users: int
+    expected: float
+    since: datetime
+    probability: float
+
+
+def tests_per_day(topics: int, every_seconds: float) -> float:
+    """How many questions are asked in a day of one domain: for each topic and window, at each look."""
+    return topics * len(WINDOWS) * timedelta(days=1).total_seconds() / every_seconds
+
+
+def judge(
+    profile: Profile,
+    hours: Iterable[HourlyCount],
+    recent: Iterable[WindowCount],
+    *,
+    hour: datetime,
+    now: datetime,
+    min_users: int,
+    every_seconds: float,
+) -> dict[int, Shift]:
+    """The shifts of a domain's population at a moment, by topic; of several windows the one with the most evidence.
+
+    Args:
+        profile: whose topics they are.
+        hours: of the longest window and of what is usual before it.
+        recent: of the windows.
+        hour: the beginning of the present hour, of which `hours` has nothing.
+        now: the moment.
+        min_users: a shift has at least.
+        every_seconds: how often this is asked.
+    """
+    tests = tests_per_day(len(profile.labels), every_seconds)
+    changed, gained = _table(hours, hour, len(profile.labels))
+    everybody, counts = _windows(recent, len(profile.labels))
+    found = dict[int, tuple[float, Shift]]()
+    for n, window in enumerate(WINDOWS):
+        usual = shifts.baselines(*_slices(changed, gained, window // HOUR))
+        if usual is None:
+            continue
+        users = int(everybody[n])
+        told = shifts.found(users, counts[n], usual, min_users=min_users, log_threshold=shifts.threshold(tests))
+        for topic, evidence in told:
+            if topic not in found or evidence > found[topic][0]:
+                found[topic] = (
+                    evidence,
+                    Shift(
+                        topic=topic,
+                        label=profile.labels[topic],
+                        users=int(counts[n][topic]),
+                        changed_users=users,
+                        expected=shifts.expected(users, usual[topic]),
+                        since=now - window,
+                        probability=shifts.probability(evidence, tests),
+                    ),
+                )
+    return {topic: shift for topic, (_, shift) in found.items()}
+
+
+def _table(hours: Iterable[HourlyCount], end: datetime, topics: int) -> tuple[Counts, Counts]:
+    """Users who changed (hours,), and who gained each topic (hours, topics), the newest whole hour first."""
+    changed, gained = np.zeros(HOURS, np.int64), np.zeros((HOURS, topics), np.int64)
+    for count in hours:
+        age = (end - count.hour) // HOUR - 1
+        if not 0 <= age < HOURS:
+            continue
+        if count.topic is None:
+            changed[age] = count.users
+        elif count.topic < topics:
+            gained[age, count.topic] = count.users
+    return changed, gained
+
+
+def _slices(changed: Counts, gained: Counts, width: int) -> tuple[Counts, Counts]:
+    """What was before a window of so many hours, in slices as long as it."""
+    slices = (BASELINE // HOUR) // width
+    before = slice(width, width + slices * width)
+    return changed[before].reshape(slices, width).sum(1), gained[before].reshape(slices, width, -1).sum(1)
+
+
+def _windows(recent: Iterable[WindowCount], topics: int) -> tuple[Counts, Counts]:
+    """Users who changed (windows,), and who gained each topic (windows, topics)."""
+    changed, gained = np.zeros(len(WINDOWS), np.int64), np.zeros((len(WINDOWS), topics), np.int64)
+    for count in recent:
+        if count.topic is None:
+            changed[:] = count.users
+        elif count.topic < topics:
+            gained[:, count.topic] = count.users
+    return changed, gained
