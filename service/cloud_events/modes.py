@@ -49,7 +49,7 @@ def binary_event(headers: Headers, data: object) -> dict[str, object]:
     attributes: dict[str, object] = {
         name.removeprefix(_PREFIX): _header_value(value) for name, value in headers.items() if name.startswith(_PREFIX)
     }
-    return attributes | {"datacontenttype": headers.get("content-type", ""), "data": data}
+    return attributes | {"datacontenttype": headers.get("content-type"), "data": data}
 
 
 def _header_value(value: str) -> str:

@@ -15,7 +15,11 @@ pytestmark = pytest.mark.anyio
 
 DOCUMENT = create_app(Settings.model_construct()).openapi()
 OPERATIONS = {
-    operation["operationId"]: (method.upper(), path.replace("{user_id}", "nobody"), operation)
+    operation["operationId"]: (
+        method.upper(),
+        path.replace("{user_id}", "nobody").replace("{domain}", "nowhere"),
+        operation,
+    )
     for path, operations in DOCUMENT["paths"].items()
     for method, operation in operations.items()
 }
