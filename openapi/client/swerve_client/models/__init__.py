@@ -17,6 +17,8 @@ from .detect_options_include_item import DetectOptionsIncludeItem
 from .detect_request import DetectRequest
 from .detect_response import DetectResponse
 from .detect_response_status import DetectResponseStatus
+from .domain_mutations import DomainMutations
+from .domain_mutations_bucket import DomainMutationsBucket
 from .encode_request import EncodeRequest
 from .encode_request_encoding_format import EncodeRequestEncodingFormat
 from .encode_response import EncodeResponse
@@ -25,12 +27,15 @@ from .export import Export
 from .export_tables import ExportTables
 from .export_tables_additional_property_item import ExportTablesAdditionalPropertyItem
 from .field_error import FieldError
+from .get_domain_mutations_bucket import GetDomainMutationsBucket
 from .get_history_encoding_format import GetHistoryEncodingFormat
 from .get_interest_encoding_format import GetInterestEncodingFormat
 from .interest import Interest
+from .kinds import Kinds
 from .liveness import Liveness
 from .loaded_model import LoadedModel
 from .model_ref import ModelRef
+from .population_shift import PopulationShift
 from .problem_details import ProblemDetails
 from .profile_ref import ProfileRef
 from .readiness import Readiness
@@ -40,6 +45,9 @@ from .snapshot import Snapshot
 from .snapshot_page import SnapshotPage
 from .snapshot_status import SnapshotStatus
 from .snapshot_taken_for import SnapshotTakenFor
+from .time_bucket import TimeBucket
+from .topic_count import TopicCount
+from .topic_counts import TopicCounts
 from .topic_difference import TopicDifference
 from .topic_share import TopicShare
 from .topics import Topics
@@ -64,6 +72,8 @@ __all__ = (
     "DetectRequest",
     "DetectResponse",
     "DetectResponseStatus",
+    "DomainMutations",
+    "DomainMutationsBucket",
     "EncodeRequest",
     "EncodeRequestEncodingFormat",
     "EncodeResponse",
@@ -72,12 +82,15 @@ __all__ = (
     "ExportTables",
     "ExportTablesAdditionalPropertyItem",
     "FieldError",
+    "GetDomainMutationsBucket",
     "GetHistoryEncodingFormat",
     "GetInterestEncodingFormat",
     "Interest",
+    "Kinds",
     "Liveness",
     "LoadedModel",
     "ModelRef",
+    "PopulationShift",
     "ProblemDetails",
     "ProfileRef",
     "Readiness",
@@ -87,6 +100,9 @@ __all__ = (
     "SnapshotPage",
     "SnapshotStatus",
     "SnapshotTakenFor",
+    "TimeBucket",
+    "TopicCount",
+    "TopicCounts",
     "TopicDifference",
     "Topics",
     "TopicShare",
