@@ -9,7 +9,7 @@ import numpy as np
 from service.detection.profile import Profile
 from service.populations import shifts
 from service.populations.repository import WINDOWS, HourlyCount, WindowCount
-from service.populations.shifts import Counts
+from service.populations.shifts import Baseline, Counts
 
 BASELINE = timedelta(days=28)
 """How long before each window is what is usual."""
@@ -70,28 +70,45 @@ def judge(
     tests = tests_per_day(len(profile.labels), every_seconds)
     changed, gained = _table(hours, hour, len(profile.labels))
     everybody, counts = _windows(recent, len(profile.labels))
-    found = dict[int, tuple[float, Shift]]()
+    limit = shifts.threshold(tests)
+    found = strongest(changed, gained, everybody, counts, min_users=min_users, log_threshold=limit)
+    return {
+        topic: Shift(
+            topic=topic,
+            label=profile.labels[topic],
+            users=int(counts[n][topic]),
+            changed_users=int(everybody[n]),
+            expected=shifts.expected(int(everybody[n]), usual),
+            since=now - WINDOWS[n],
+            probability=shifts.probability(evidence, tests),
+        )
+        for topic, (n, usual, evidence) in found.items()
+    }
+
+
+def strongest(
+    changed: Counts, gained: Counts, everybody: Counts, counts: Counts, *, min_users: int, log_threshold: float
+) -> dict[int, tuple[int, Baseline, float]]:
+    """The topics that are shifted toward: in which window that shows best, what is usual there, and the evidence.
+
+    Args:
+        changed: (hours,) users who changed in each whole hour before the present one, the newest first.
+        gained: (hours, topics) those of them who gained each topic.
+        everybody: (windows,) users who changed in each window.
+        counts: (windows, topics) those of them who gained each topic.
+        min_users: a shift has at least.
+        log_threshold: the evidence of a shift, at least.
+    """
+    found = dict[int, tuple[int, Baseline, float]]()
     for n, window in enumerate(WINDOWS):
         usual = shifts.baselines(*_slices(changed, gained, window // HOUR))
         if usual is None:
             continue
-        users = int(everybody[n])
-        told = shifts.found(users, counts[n], usual, min_users=min_users, log_threshold=shifts.threshold(tests))
+        told = shifts.found(int(everybody[n]), counts[n], usual, min_users=min_users, log_threshold=log_threshold)
         for topic, evidence in told:
-            if topic not in found or evidence > found[topic][0]:
-                found[topic] = (
-                    evidence,
-                    Shift(
-                        topic=topic,
-                        label=profile.labels[topic],
-                        users=int(counts[n][topic]),
-                        changed_users=users,
-                        expected=shifts.expected(users, usual[topic]),
-                        since=now - window,
-                        probability=shifts.probability(evidence, tests),
-                    ),
-                )
-    return {topic: shift for topic, (_, shift) in found.items()}
+            if topic not in found or evidence > found[topic][2]:
+                found[topic] = n, usual[topic], evidence
+    return found
 
 
 def _table(hours: Iterable[HourlyCount], end: datetime, topics: int) -> tuple[Counts, Counts]:
