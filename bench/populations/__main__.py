@@ -44,7 +44,7 @@ def main(
     ]
     figures = {"seed": SEED, "days": days, "domains": domains, "calm": calm, "planted": planted}
     out.mkdir(parents=True, exist_ok=True)
-    write_whole(out / "populations.json", (json.dumps(figures, indent=1) + "\n")
+    write_whole(out / "populations.json", json.dumps(figures, indent=1) + "\n")
     write_whole(out / "README.md", page(figures))
 
 
