@@ -26,7 +26,10 @@ WORLDS = {
 }
 FOLLOWERS = (5, 10, 20, 40, 80)
 
+app = typer.Typer(add_completion=False)
 
+
+@app.command()
 def main(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("bench/results/populations"),
     days: Annotated[int, typer.Option(min=1, help="Without news, in each of the domains.")] = 14,
@@ -100,4 +103,4 @@ With news that lasts six hours and makes so many users an hour turn to a topic o
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

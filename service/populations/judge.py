@@ -46,12 +46,26 @@ def tests_per_day(topics: int, every_seconds: float) -> float:
     return topics * len(WINDOWS) * timedelta(days=1).total_seconds() / every_seconds
 
 
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """What was counted of whole hours.
+
+    Attributes:
+        until: the end of the newest one.
+        changed: (hours,) users who changed in each, the newest first.
+        gained: (hours, topics) those of them who gained each topic.
+    """
+
+    until: datetime
+    changed: Counts
+    gained: Counts
+
+
 def judge(
     profile: Profile,
-    hours: Iterable[HourlyCount],
+    hours: Hours,
     recent: Iterable[WindowCount],
     *,
-    hour: datetime,
     now: datetime,
     min_users: int,
     every_seconds: float,
@@ -60,18 +74,16 @@ def judge(
 
     Args:
         profile: whose topics they are.
-        hours: of the longest window and of what is usual before it.
+        hours: before the present one.
         recent: of the windows.
-        hour: the beginning of the present hour, of which `hours` has nothing.
         now: the moment.
         min_users: a shift has at least.
         every_seconds: how often this is asked.
     """
     tests = tests_per_day(len(profile.labels), every_seconds)
-    changed, gained = _table(hours, hour, len(profile.labels))
     everybody, counts = _windows(recent, len(profile.labels))
     limit = shifts.threshold(tests)
-    found = strongest(changed, gained, everybody, counts, min_users=min_users, log_threshold=limit)
+    found = strongest(hours.changed, hours.gained, everybody, counts, min_users=min_users, log_threshold=limit)
     return {
         topic: Shift(
             topic=topic,
@@ -111,18 +123,18 @@ def strongest(
     return found
 
 
-def _table(hours: Iterable[HourlyCount], end: datetime, topics: int) -> tuple[Counts, Counts]:
-    """Users who changed (hours,), and who gained each topic (hours, topics), the newest whole hour first."""
-    changed, gained = np.zeros(HOURS, np.int64), np.zeros((HOURS, topics), np.int64)
-    for count in hours:
-        age = (end - count.hour) // HOUR - 1
+def hours_of(counts: Iterable[HourlyCount], until: datetime, topics: int) -> Hours:
+    """The hours before that one, as they are kept: of all that there are, the space of two small arrays."""
+    changed, gained = np.zeros(HOURS, np.int32), np.zeros((HOURS, topics), np.int32)
+    for count in counts:
+        age = (until - count.hour) // HOUR - 1
         if not 0 <= age < HOURS:
             continue
         if count.topic is None:
             changed[age] = count.users
         elif count.topic < topics:
             gained[age, count.topic] = count.users
-    return changed, gained
+    return Hours(until, changed, gained)
 
 
 def _slices(changed: Counts, gained: Counts, width: int) -> tuple[Counts, Counts]:

@@ -1,27 +1,19 @@
 """What a replica knows of its domains' populations, in memory. No I/O."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from cachetools import LRUCache
 
-from service.populations.judge import Shift
-from service.populations.repository import HourlyCount
+from service.populations.judge import Hours, Shift
 
 KEEP = timedelta(minutes=15)
 """How long what was found is told where nobody looks again."""
 MOST_DOMAINS = 1000
-"""That are remembered; of more, those longest unused are looked at anew."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hours:
-    """What was counted of whole hours, up to `until`."""
-
-    until: datetime
-    counts: Sequence[HourlyCount]
+"""Whose shifts are remembered; of more, those longest unused are forgotten."""
+MOST_HOURS = 64
+"""Domains whose hours are remembered, at most a megabyte or two each; those of others are counted at each look."""
 
 
 class Populations:
@@ -31,7 +23,7 @@ class Populations:
         self._noticed = set[str]()
         self._any = asyncio.Event()
         self._found: LRUCache[str, tuple[datetime, dict[int, Shift]]] = LRUCache(MOST_DOMAINS)
-        self._hours: LRUCache[str, Hours] = LRUCache(MOST_DOMAINS)
+        self._hours: LRUCache[str, Hours] = LRUCache(MOST_HOURS)
 
     def notice(self, domain: str) -> None:
         """A change was declared in the domain."""

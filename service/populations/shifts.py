@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Counts = npt.NDArray[np.int64]
+Counts = npt.NDArray[np.integer]
 
 FACTOR = 2.0
 """A shift is a share of at least so many times the usual one."""

@@ -12,14 +12,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service.database.engine import is_away
 from service.detection.profile import Profile
 from service.populations import repository
-from service.populations.judge import HOURS, Shift, judge
-from service.populations.known import Hours
+from service.populations.judge import HOURS, Shift, hours_of, judge
+from service.populations.repository import HourlyCount
 from service.resources import Resources
 
 logger = logging.getLogger(__name__)
 
 LONGEST_SHARE = 0.1
 """Of the time, that looking may take: where looks take long, they come later."""
+
+PORTION = timedelta(days=7)
+"""That one statement counts by hour: in a domain of millions of changes, all at once might take it too long."""
 
 
 @asynccontextmanager
@@ -83,17 +86,22 @@ async def shifts_now(
 ) -> dict[int, Shift]:
     """A domain's shifts at that moment, by topic. What is usual is counted once an hour, the rest each time."""
     hour = now.replace(minute=0, second=0, microsecond=0)
-    known = resources.populations.hours(domain)
-    if known is None or known.until != hour:
-        since = hour - timedelta(hours=HOURS + 1)
-        known = Hours(hour, await repository.hourly(connection, domain, profile.id, since, hour))
-        resources.populations.keep_hours(domain, known)
-    return judge(
+    hours = resources.populations.hours(domain)
+    if hours is None or hours.until != hour:
+        counts = list[HourlyCount]()
+        for until in (hour - n * PORTION for n in range(timedelta(hours=HOURS) // PORTION)):
+            counts += await repository.hourly(connection, domain, profile.id, until - PORTION, until)
+        hours = await asyncio.to_thread(hours_of, counts, hour, len(profile.labels))
+        resources.populations.keep_hours(domain, hours)
+    recent = await repository.recent(connection, domain, profile.id, now)
+    settings = resources.settings
+    # In a thread, as requests go on meanwhile.
+    return await asyncio.to_thread(
+        judge,
         profile,
-        known.counts,
-        await repository.recent(connection, domain, profile.id, now),
-        hour=hour,
+        hours,
+        recent,
         now=now,
-        min_users=resources.settings.population_min_users,
-        every_seconds=resources.settings.population_every_seconds,
+        min_users=settings.population_min_users,
+        every_seconds=settings.population_every_seconds,
     )
