@@ -89,7 +89,7 @@ def many_requests(mode: Mode, given: object, known_types: Container[str]) -> Bat
     read = read_batch(_batch(given), known_types)
     if len(read) > MAX_BATCH:
         raise _refused("body", f"has events of {len(read)} users, and a batch has {MAX_BATCH} at most", "split it")
-    return BatchRequest.model_construct(requests=read)
+    return BatchRequest.model_validate({"requests": read})
 
 
 TRANSLATIONS: dict[str, Callable[[Mode, object, Container[str]], object]] = {

@@ -17,9 +17,14 @@ MOST_HOURS = 64
 
 
 class Populations:
-    """Where changes were declared since the last look, and what the looks found."""
+    """Where changes were declared since the last look, and what the looks found.
+
+    Attributes:
+        looking: held by who looks.
+    """
 
     def __init__(self) -> None:
+        self.looking = asyncio.Lock()
         self._noticed = set[str]()
         self._any = asyncio.Event()
         self._found: LRUCache[str, tuple[datetime, dict[int, Shift]]] = LRUCache(MOST_DOMAINS)

@@ -40,10 +40,12 @@ async def mutations(resources: Resources, session: ReadSession, domain: str, que
     since = query.since or until - DEFAULT_SPAN
     width = WIDTHS[query.bucket]
     _check(since, until, width)
+    profile = resources.profile
+    # First, as it needs a connection of its own, and the session takes one with its first statement.
+    shifts = [] if profile is None else await _shifts(resources, profile, domain)
     await as_of_one_moment(session)
     totals = await repository.totals(session, domain, since, until)
     found = await repository.buckets(session, domain, since, until, width=width, origin=ORIGIN)
-    profile = resources.profile
     return DomainMutations(
         domain=domain,
         since=since,
@@ -57,7 +59,7 @@ async def mutations(resources: Resources, session: ReadSession, domain: str, que
             gained=await _topics(resources, session, domain, since, until, lost=False, limit=query.limit),
             lost=await _topics(resources, session, domain, since, until, lost=True, limit=query.limit),
         ),
-        shifts=[] if profile is None else await _shifts(resources, profile, domain),
+        shifts=shifts,
     )
 
 
@@ -120,8 +122,6 @@ def _topic_count(profile: Profile, topic: int, users: int, everybody: int, expec
 
 async def _shifts(resources: Resources, profile: Profile, domain: str) -> list[PopulationShift]:
     """As the last look found them, or anew where that is longer ago than looks are apart."""
-    lately = datetime.now(UTC) - timedelta(seconds=resources.settings.population_every_seconds)
-    found = resources.populations.found(domain, since=lately)
-    if found is None:
-        found = await Watch(resources, profile).look(domain)
+    every = timedelta(seconds=resources.settings.population_every_seconds)
+    found = await Watch(resources, profile).look(domain, older_than=every)
     return [PopulationShift.of(shift) for shift in sorted(found.values(), key=lambda shift: -shift.users)]

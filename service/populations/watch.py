@@ -72,12 +72,19 @@ class Watch:
             else:
                 logger.exception("populations: a look failed")
 
-    async def look(self, domain: str) -> dict[int, Shift]:
-        """Find a domain's shifts as they are now, and keep them."""
-        resources, now = self._resources, datetime.now(UTC)
-        async with resources.turns, resources.statements.connect() as connection:
-            found = await shifts_now(resources, connection, self._profile, domain, now)
-        resources.populations.keep(domain, found, now)
+    async def look(self, domain: str, *, older_than: timedelta = timedelta(0)) -> dict[int, Shift]:
+        """A domain's shifts: as they are now, and kept, or as a look found them that is no older than asked for.
+
+        One at a time, so that many who ask at once are answered by one look. Call it without a connection in hand.
+        """
+        resources = self._resources
+        async with resources.populations.looking:
+            now = datetime.now(UTC)
+            found = resources.populations.found(domain, since=now - older_than)
+            if found is None:
+                async with resources.turns, resources.statements.connect() as connection:
+                    found = await shifts_now(resources, connection, self._profile, domain, now)
+                resources.populations.keep(domain, found, now)
         return found
 
 
