@@ -62,7 +62,7 @@ def read_event(given: object, place: Place) -> CloudEvent:
         event = CloudEvent.model_validate(given)
     except ValidationError as error:
         raise InvalidRequest(errors=list(_errors(error, place))) from None
-    unnamed = [name for name in event.model_extra or {} if re.search(ATTRIBUTE, name) is None]
+    unnamed = [name for name in event.model_extra or {} if re.fullmatch(ATTRIBUTE, name) is None]
     if "data_base64" in unnamed:
         remedy = "send it as data, a JSON object"
         raise InvalidRequest(
