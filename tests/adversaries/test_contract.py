@@ -125,15 +125,15 @@ def is_failure(
         return not is_no_time(case.query or {})
     if isinstance(failure, RejectedPositiveData) and is_of_many(case.body, response.json().get("errors", [])):
         return False
-    if isinstance(failure, AcceptedNegativeData) and operation == "POST /detect/batch" and isinstance(case.body, list):
-        return not each_malformed_event_is_refused(case.body, response.json())
     if isinstance(failure, RejectedPositiveData) and operation == "POST /detect":
         # The length of vectors is the model's, the types are the settings', and what is the future is the clock's.
         errors = response.json().get("errors", [])
         return not errors or not all(is_beyond_the_document(case.body, error["field"]) for error in errors)
     if isinstance(failure, AcceptedNegativeData) and operation == "POST /detect/batch":
         # Each entry stands for itself: one that is malformed is refused where its result would be, not by the status.
-        return not each_malformed_entry_is_refused(case.body, response.json())
+        of_events = isinstance(case.body, list)
+        refused = each_malformed_event_is_refused if of_events else each_malformed_entry_is_refused
+        return not refused(case.body, response.json())
     return True
 
 
