@@ -13,6 +13,7 @@ import service
 import service.detect.endpoints
 import service.encode.endpoints
 import service.items.endpoints
+import service.populations.endpoints
 import service.system.endpoints
 import service.users.endpoints
 from service.access.middleware import AccessMiddleware
@@ -34,6 +35,7 @@ from service.identity import check_secret, load_other_secrets, load_secret
 from service.items.background import encoding
 from service.middleware import BodyLimitMiddleware, LoadLimitMiddleware, RequestIdMiddleware, ServerTimingMiddleware
 from service.openapi import install_openapi
+from service.populations.watch import watching
 from service.problem_handlers import install_handlers
 from service.profiles import profile_for
 from service.resources import Resources, detector_params
@@ -92,7 +94,7 @@ def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: As
                 resources.encoder.listening(metrics.ran),
                 resources.encoder.listening(tracing.ran),
             ):
-                async with scheduled(resources), encoding(resources):
+                async with scheduled(resources), encoding(resources), watching(resources):
                     yield
 
     app = FastAPI(
@@ -110,6 +112,7 @@ def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: As
         service.detect.endpoints,
         service.users.endpoints,
         service.items.endpoints,
+        service.populations.endpoints,
         service.encode.endpoints,
         service.system.endpoints,
     ):

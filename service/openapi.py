@@ -7,6 +7,7 @@ from fastapi.openapi.utils import get_openapi
 
 from service.access.problems import KeyNeeded, LocalOnly, RateLimited, ScopeMissing
 from service.access.scopes import NEEDS, Need
+from service.cloud_events.document import event_schemas
 from service.problems import (
     SCHEMA_NAME,
     BodyTooLarge,
@@ -57,6 +58,7 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
     for name in FASTAPI_SCHEMAS:
         schemas.pop(name, None)
     schemas.update(_problem_schemas())
+    schemas.update(event_schemas())
     document["components"]["schemas"] = dict(sorted(schemas.items()))
     document["components"]["securitySchemes"] = {
         SECURITY_SCHEME: {

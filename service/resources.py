@@ -16,6 +16,7 @@ from service.dp.privacy import Privacy
 from service.encoder.contract import Encoder
 from service.idempotency.record import InProgress
 from service.identity import UserKeys, user_keys
+from service.populations.known import Populations
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 
@@ -37,6 +38,7 @@ class Resources:
         user_key_secret: see `service.identity.user_key`.
         privacy: how vectors leave the service; None where they leave as they are.
         in_progress: requests under an `Idempotency-Key` that this replica is carrying out.
+        populations: what is known of shifts of whole populations.
         metrics: of the app.
         other_user_key_secrets: secrets under which users may still be held; none outside a rotation.
         items_waiting: set when an item was put here whose text is to be encoded.
@@ -54,6 +56,7 @@ class Resources:
     user_key_secret: bytes = field(repr=False)
     privacy: Privacy | None = None
     in_progress: InProgress = field(default_factory=InProgress)
+    populations: Populations = field(default_factory=Populations)
     metrics: Metrics = field(default_factory=Metrics)
     other_user_key_secrets: tuple[bytes, ...] = field(default=(), repr=False)
     items_waiting: asyncio.Event = field(default_factory=asyncio.Event)

@@ -213,6 +213,19 @@ class Settings(BaseSettings):
         description="Memory of Postgres, in MiB, in which an index may be built; a million items of 384 numbers need "
         "about 1,200.",
     )
+    population_every_seconds: float = Field(
+        default=20.0,
+        ge=1,
+        le=3600,
+        allow_inf_nan=False,
+        description="How long after a look for shifts of a population the next one comes at the earliest. The same for "
+        "every replica.",
+    )
+    population_min_users: int = Field(
+        default=5,
+        ge=1,
+        description="Topics that fewer users gained or lost are not told one by one, nor are such shifts.",
+    )
     log_level: LogLevel = Field(default="info", description="Least important of our own logs that are written.")
     log_format: LogFormat = Field(
         default="auto", description="json, console, or auto: console where standard error is a terminal, else json."

@@ -31,6 +31,7 @@ NEEDS: dict[str, Need] = {
     "delete_item": "ingest",
     "get_interest": "read",
     "get_history": "read",
+    "get_domain_mutations": "read",
     "export_user": "admin",
     "delete_user": "admin",
 }

@@ -1,6 +1,6 @@
 """The response to a request, from a decision or from how things stood before."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from service.database.tables import SnapshotRow
@@ -18,6 +18,8 @@ from service.detect.schemas import (
 )
 from service.detection.detector import Result
 from service.encoder.contract import ModelInfo
+from service.populations.judge import Shift
+from service.populations.schemas import PopulationShift
 from service.snapshots.convert import DIGITS, differences_of, interest_of, snapshot_of
 from service.snapshots.schemas import Change, Scores
 
@@ -33,6 +35,7 @@ class Answers:
         received: the request's behaviours.
         rejected: those of them that were refused.
         exact: whether vectors, and the distances between them, may be told as they are.
+        shift_of: the shift of the population that gained topics are part of.
     """
 
     request: DetectRequest
@@ -41,6 +44,7 @@ class Answers:
     received: Sequence[Incoming]
     rejected: Sequence[Rejected]
     exact: bool = True
+    shift_of: Callable[[Iterable[int]], Shift | None] = lambda _: None
 
     def stored(self, decision: Decision, *, accepted: int) -> DetectResponse:
         """The answer to new behaviours whose snapshots were stored.
@@ -95,8 +99,15 @@ class Answers:
             scores=closing.scores,
             interest=interest_of(result.z, result.z_previous, encoding) if self._wants("vectors") else None,
             topics=_topics(decision.explained) if self._wants("topics") else None,
+            population=self._population(decision.explained),
             contributions=_contributions(decision) if self._wants("contributions") else None,
         )
+
+    def _population(self, explained: Result | None) -> PopulationShift | None:
+        if explained is None or explained.change is None:
+            return None
+        shift = self.shift_of([item.topic for item in explained.change.gained])
+        return None if shift is None else PopulationShift.of(shift)
 
     def _wants(self, part: Part) -> bool:
         return part in self.request.options.include and (self.exact or part != "vectors")

@@ -3,6 +3,8 @@
 from fastapi import APIRouter, Response
 
 from service.access.dependencies import QuotaDependency
+from service.cloud_events.document import BATCHES, EVENTS
+from service.cloud_events.route import EventRoute
 from service.detect import once, service
 from service.detect.schemas import BatchRequest, BatchResponse, DetectRequest, DetectResponse
 from service.idempotency.key import REPLAYED, KeyDependency
@@ -16,7 +18,7 @@ from service.problems import (
 )
 from service.resources import ResourcesDependency
 
-router = APIRouter(tags=["detect"])
+router = APIRouter(tags=["detect"], route_class=EventRoute)
 
 _ABOUT = {"user_id": "$response.body#/user_id", "domain": "$response.body#/domain"}
 LINKS = {
@@ -40,6 +42,7 @@ _PROBLEMS = responses(Saturated, DatabaseUnavailable, InvalidRequest, Idempotenc
     operation_id="detect",
     summary="Take one user's behaviours in and decide",
     responses={**_PROBLEMS, 200: {"links": LINKS, "headers": _HEADERS}},
+    openapi_extra=EVENTS,
 )
 async def detect(
     request: DetectRequest, resources: ResourcesDependency, key: KeyDependency, response: Response
@@ -50,6 +53,9 @@ async def detect(
     setting) of newer ones; those that come later count as of the newest and are listed in `late`. A behaviour already
     seen is a duplicate, without effect: sending a request again is safe. With an `Idempotency-Key` it also gets the
     same answer again.
+
+    One behaviour may also come as a CloudEvent 1.0, as JSON or with its attributes in headers, and several of one user
+    as a batch of such.
     """
     if key is None:
         return await service.detect(resources, request)
@@ -64,6 +70,7 @@ async def detect(
     operation_id="detect_batch",
     summary="The same for many users",
     responses={**_PROBLEMS, 200: {"headers": _HEADERS}},
+    openapi_extra=BATCHES,
 )
 async def detect_batch(
     request: BatchRequest,
@@ -78,6 +85,8 @@ async def detect_batch(
     result get it again, those that had a problem are tried again.
 
     Under a rate limit a batch counts as the requests in it.
+
+    A batch of CloudEvents 1.0 is one request for each user in it, in the order in which users first appear.
     """
     await quota.charge(len(request.requests) - 1)  # one was counted before the body was read
     if key is None:

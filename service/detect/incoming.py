@@ -3,8 +3,10 @@
 import hashlib
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from service.detect.schemas import Behavior, DetectRequest
 from service.detection.topics import Vectors
@@ -47,19 +49,19 @@ def check(request: DetectRequest, *, weights: dict[str, float], dim: int, now: d
     errors: list[FieldError] = []
     checked = []
     for index, behavior in enumerate(request.behaviors):
-        field = f"behaviors[{index}]"
-        vector = _vector(behavior, dim, field, errors)
+        name_of = partial(request.name_of, index)
+        vector = _vector(behavior, dim, name_of, errors)
         if behavior.type is not None and behavior.type not in weights and behavior.weight is None:
             known = ", ".join(weights)
             errors.append(
                 FieldError(
-                    field=f"{field}.type",
+                    field=name_of("type"),
                     message="is no known type of behaviour",
                     remedy=f"one of {known}; or give it a weight; or add the type to SWERVE_BEHAVIOR_WEIGHTS",
                 )
             )
         if behavior.occurred_at > now + FUTURE:
-            errors.append(FieldError(field=f"{field}.occurred_at", message="is more than a day in the future"))
+            errors.append(FieldError(field=name_of("occurred_at"), message="is more than a day in the future"))
         weight = behavior.weight if behavior.weight is not None else weights.get(behavior.type or "", 1.0)
         event_id = behavior.event_id or derive_event_id(behavior)
         text = behavior.text if vector is None else None
@@ -75,14 +77,14 @@ def derive_event_id(behavior: Behavior) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def _vector(behavior: Behavior, dim: int, field: str, errors: list[FieldError]) -> Vectors | None:
+def _vector(behavior: Behavior, dim: int, name_of: Callable[[str], str], errors: list[FieldError]) -> Vectors | None:
     if behavior.embedding is not None:
         try:
             return from_wire(behavior.embedding, dim)
         except ValueError as error:
-            errors.append(FieldError(field=f"{field}.embedding", message=str(error)))
+            errors.append(FieldError(field=name_of("embedding"), message=str(error)))
     elif behavior.text is None or re.search(SOME_TEXT, behavior.text) is None:
         errors.append(
-            FieldError(field=f"{field}.text", message="is missing or empty", remedy="give a text or an embedding")
+            FieldError(field=name_of("text"), message="is missing or empty", remedy="give a text or an embedding")
         )
     return None

@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import orjson
-from pydantic import ValidationError
 
 from service import timing
 from service.detect.incoming import Incoming
 from service.detect.schemas import BatchItem, DetectRequest, DetectResponse
-from service.detect.service import Judging, check_request, connected, encode, invalid, judge, released
-from service.detect.tally import count_decision
+from service.detect.service import Judging, check_request, connected, encode, judge, parse_request, released, took_in
 from service.idempotency import repository
 from service.idempotency.key import hash_of
 from service.idempotency.record import Claim, Record, fingerprint, response_of
-from service.problems import Problem
+from service.problems import InvalidRequest, Problem
 from service.resources import Resources
 
 
@@ -46,7 +44,7 @@ async def detect_batch_once(resources: Resources, requests: Sequence[object], ke
 
     Args:
         resources: of the app.
-        requests: each a `DetectRequest` as it came, not yet validated.
+        requests: each as it came; see `parse_request`.
         key: of the batch. With the place in the batch it names each request, so that a batch in which one was refused
             can be sent again with that one corrected.
 
@@ -108,9 +106,9 @@ class _Part:
 
 def _parsed(resources: Resources, item: object, key_hash: bytes) -> _Part:
     try:
-        request = DetectRequest.model_validate(item)
-    except ValidationError as error:
-        return _Part(None, problem=invalid(error))
+        request = parse_request(item)
+    except InvalidRequest as problem:
+        return _Part(None, problem=problem)
     return _Part(request, _claim(resources, request, key_hash))
 
 
@@ -167,5 +165,5 @@ async def _judge(resources: Resources, part: _Part, request: DetectRequest, beha
         if isinstance(answer, Record):
             part.replay(answer)
         else:
-            count_decision(resources.metrics, answer, stored=True)
+            took_in(resources, answer, stored=True)
             part.response = answer

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidatorFunctionWrapHandler, WrapValidator
 
+from service.populations.schemas import PopulationShift
 from service.problems import ProblemDetails
 from service.releases.schemas import Withheld
 from service.snapshots.schemas import Change, Detector, Interest, Scores, Status, TopicDifference
@@ -29,8 +30,8 @@ Name = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,256}$")]
 Part = Literal["vectors", "topics", "contributions"]
 
 
-class Behavior(StrictModel):
-    """Something that a user did. `text` or `embedding` says with what."""
+class BehaviorContent(StrictModel):
+    """What a behaviour was about. `text` or `embedding` says it."""
 
     # Told to clients; checked by `incoming.check`, which names the field.
     model_config = ConfigDict(
@@ -40,19 +41,9 @@ class Behavior(StrictModel):
         }
     )
 
-    event_id: EventId | None = None
-    type: Annotated[
-        str | None,
-        Field(
-            max_length=64,
-            description="view, click, search, read, watch, like, comment, share, purchase, rating, dislike, or any "
-            "other type that the settings give a weight.",
-        ),
-    ] = None
     text: Annotated[str | None, Field(max_length=MAX_TEXT_CHARACTERS, description="What it was about.")] = None
     item_id: Name | None = None
     category: Name | None = None
-    occurred_at: Time
     weight: Annotated[
         float | None,
         Field(ge=0, le=MAX_WEIGHT, allow_inf_nan=False, description="Instead of the weight of its type; 1 is usual."),
@@ -63,6 +54,21 @@ class Behavior(StrictModel):
             description="A vector of the model's size, for images, audio or any other encoder; used instead of text."
         ),
     ] = None
+
+
+class Behavior(BehaviorContent):
+    """Something that a user did. `text` or `embedding` says with what."""
+
+    event_id: EventId | None = None
+    type: Annotated[
+        str | None,
+        Field(
+            max_length=64,
+            description="view, click, search, read, watch, like, comment, share, purchase, rating, dislike, or any "
+            "other type that the settings give a weight.",
+        ),
+    ] = None
+    occurred_at: Time
 
 
 class DetectOptions(StrictModel):
@@ -91,6 +97,10 @@ class DetectRequest(StrictModel):
     domain: Domain = DEFAULT_DOMAIN
     behaviors: Annotated[list[Behavior], Field(min_length=1, max_length=MAX_BEHAVIORS)]
     options: Annotated[DetectOptions, Field(default_factory=lambda: DetectOptions.model_validate({}))]
+
+    def name_of(self, index: int, field: str) -> str:
+        """What problems call a behaviour's field: as the client sent it, which may have been in another form."""
+        return f"behaviors[{index}].{field}"
 
 
 class Topics(BaseModel):
@@ -153,6 +163,11 @@ class DetectResponse(BaseModel):
         description="Only where vectors leave with noise, and those asked for were left out: why.",
     )
     topics: Topics | None = Field(description="With `topics` in `include`.")
+    population: PopulationShift | None = Field(
+        default=None,
+        description="Where a change of this request gained a topic that many users of the domain turn to at once: that "
+        "shift, as of some seconds ago. Null: the change is the user's own, or there was none.",
+    )
     contributions: list[Contribution] | None = Field(description="With `contributions` in `include`.")
     accepted: int = Field(description="Behaviours taken in.")
     duplicates: int = Field(description="Behaviours already seen, without effect.")

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import numpy as np
 import orjson
@@ -63,15 +64,13 @@ async def detect_batch(resources: Resources, requests: Sequence[object]) -> list
 
     Args:
         resources: of the app.
-        requests: each a `DetectRequest` as it came, not yet validated.
+        requests: each as it came; see `parse_request`.
     """
     parsed: list[tuple[DetectRequest, list[Incoming]] | Problem] = []
     for item in requests:
         try:
-            request = DetectRequest.model_validate(item)
+            request = parse_request(item)
             parsed.append((request, check_request(resources, request)))
-        except ValidationError as error:
-            parsed.append(invalid(error))
         except InvalidRequest as problem:
             parsed.append(problem)
     good = [entry for entry in parsed if not isinstance(entry, Problem)]
@@ -85,9 +84,22 @@ async def detect_batch(resources: Resources, requests: Sequence[object]) -> list
     return items
 
 
-def invalid(error: ValidationError) -> InvalidRequest:
-    """The problem of a request in a batch that breaks the contract."""
-    return InvalidRequest(errors=[field_error(item, "application/json") for item in error.errors()[:100]])
+def parse_request(item: object) -> DetectRequest:
+    """A request in a batch.
+
+    Args:
+        item: a `DetectRequest` as it came, not yet validated, or what was found wrong with it before.
+
+    Raises:
+        InvalidRequest: it breaks the contract.
+    """
+    if isinstance(item, InvalidRequest):
+        raise item
+    try:
+        return DetectRequest.model_validate(item)
+    except ValidationError as error:
+        found = error.errors()[:100]
+        raise InvalidRequest(errors=[field_error(entry, "application/json") for entry in found]) from None
 
 
 def check_request(resources: Resources, request: DetectRequest) -> list[Incoming]:
@@ -137,8 +149,15 @@ async def judge(resources: Resources, request: DetectRequest, behaviors: list[In
     keys = resources.keys_of(request.domain, request.user_id)
     judging = Judging(resources, request, keys, behaviors)
     answer = await (judging.write() if request.options.persist else judging.read())
-    count_decision(resources.metrics, answer, stored=request.options.persist)
+    took_in(resources, answer, stored=request.options.persist)
     return await released(resources, request, judging.user.key, answer)
+
+
+def took_in(resources: Resources, answer: DetectResponse, *, stored: bool) -> None:
+    """Tell those who count of an answer, after its transaction."""
+    count_decision(resources.metrics, answer, stored=stored)
+    if stored and answer.mutated:
+        resources.populations.notice(answer.domain)
 
 
 async def released(
@@ -374,6 +393,7 @@ class Judging:
             received=self.behaviors,
             rejected=rejected,
             exact=self.resources.privacy is None,
+            shift_of=partial(self.resources.populations.shift_of, self.user.domain),
         )
 
     @property

@@ -14,7 +14,7 @@ from tests.access.conftest import Access
 pytestmark = pytest.mark.anyio
 
 DOCUMENT = create_app(Settings.model_construct()).openapi()
-NOWHERE = {"{user_id}": "nobody", "{item_id}": "nothing"}
+NOWHERE = {"{user_id}": "nobody", "{item_id}": "nothing", "{domain}": "nowhere"}
 
 
 def filled_in(path: str) -> str:

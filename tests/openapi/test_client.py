@@ -9,17 +9,21 @@ import pytest
 from swerve_client import AuthenticatedClient
 from swerve_client.api.detect import detect, detect_batch
 from swerve_client.api.encode import encode
+from swerve_client.api.populations import get_domain_mutations
 from swerve_client.api.system import get_livez, get_model, get_readyz
 from swerve_client.api.users import delete_user, get_history, get_interest
 from swerve_client.models import (
     BatchRequest,
     BatchResponse,
     Behavior,
+    CloudEvent,
     DetectOptions,
     DetectRequest,
     DetectResponse,
+    DomainMutations,
     EncodeRequest,
     EncodeResponse,
+    EventData,
     Liveness,
     LoadedModel,
     ProblemDetails,
@@ -83,6 +87,35 @@ def test_options_and_batch(client: AuthenticatedClient, themes: dict[str, list[s
     for item in answer.results:
         assert isinstance(item.result, DetectResponse)
         assert (item.result.change.detector, item.result.interest) == ("window", None)
+
+
+def test_events_as_one_and_as_a_batch(client: AuthenticatedClient, user: str) -> None:
+    first, second = (
+        CloudEvent(
+            specversion="1.0",
+            id=f"{n}",
+            source="/shop",
+            type_="com.example.shop.purchase",
+            subject=user,
+            time=START + timedelta(hours=n),
+            data=EventData(text="pasta"),
+        )
+        for n in range(2)
+    )
+    answer = detect.sync(client=client, body=first)
+    assert isinstance(answer, DetectResponse)
+    assert answer.accepted == 1
+    answers = detect_batch.sync(client=client, body=[first, second])
+    assert isinstance(answers, BatchResponse)
+    (item,) = answers.results
+    assert isinstance(item.result, DetectResponse)
+    assert (item.result.accepted, item.result.duplicates) == (1, 1)
+
+
+def test_populations(client: AuthenticatedClient) -> None:
+    told = get_domain_mutations.sync("nowhere", client=client, bucket="hour")
+    assert isinstance(told, DomainMutations)
+    assert (told.changes, told.shifts) == (0, [])
 
 
 def test_encode(client: AuthenticatedClient) -> None:

@@ -29,13 +29,21 @@ def test_the_command_writes_the_committed_document(tmp_path: Path) -> None:
 def test_every_operation_declares_its_problems() -> None:
     document = json.loads((COMMITTED / "openapi.json").read_text(encoding="utf-8"))
     operations = [operation for path in document["paths"].values() for operation in path.values()]
-    assert len(operations) == 15
+    assert len(operations) == 16
     for operation in operations:
         for status, response in operation["responses"].items():
             problem = "application/problem+json" in response.get("content", {})
             assert problem == (not status.startswith("2")), f"{operation['operationId']} {status}"
     names = {operation["operationId"] for operation in operations}
-    assert {"detect", "detect_batch", "get_interest", "get_history", "delete_user", "encode"} <= names
+    assert {
+        "detect",
+        "detect_batch",
+        "get_interest",
+        "get_history",
+        "delete_user",
+        "encode",
+        "get_domain_mutations",
+    } <= names
 
 
 def test_the_client_is_generated_from_the_document(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from .change import Change
 from .change_detector import ChangeDetector
 from .change_kind_type_0 import ChangeKindType0
 from .check import Check
+from .cloud_event import CloudEvent
 from .contribution import Contribution
 from .detect_options import DetectOptions
 from .detect_options_detector import DetectOptionsDetector
@@ -19,23 +20,29 @@ from .detect_options_include_item import DetectOptionsIncludeItem
 from .detect_request import DetectRequest
 from .detect_response import DetectResponse
 from .detect_response_status import DetectResponseStatus
+from .domain_mutations import DomainMutations
+from .domain_mutations_bucket import DomainMutationsBucket
 from .encode_request import EncodeRequest
 from .encode_request_encoding_format import EncodeRequestEncodingFormat
 from .encode_response import EncodeResponse
+from .event_data import EventData
 from .export import Export
 from .export_tables import ExportTables
 from .export_tables_additional_property_item import ExportTablesAdditionalPropertyItem
 from .field_error import FieldError
+from .get_domain_mutations_bucket import GetDomainMutationsBucket
 from .get_history_encoding_format import GetHistoryEncodingFormat
 from .get_interest_encoding_format import GetInterestEncodingFormat
 from .get_item_encoding_format import GetItemEncodingFormat
 from .interest import Interest
 from .items_progress import ItemsProgress
+from .kinds import Kinds
 from .liveness import Liveness
 from .loaded_model import LoadedModel
 from .model_ref import ModelRef
 from .new_item import NewItem
 from .new_item_attributes import NewItemAttributes
+from .population_shift import PopulationShift
 from .problem_details import ProblemDetails
 from .profile_ref import ProfileRef
 from .put_items_request import PutItemsRequest
@@ -48,6 +55,9 @@ from .snapshot_page import SnapshotPage
 from .snapshot_status import SnapshotStatus
 from .snapshot_taken_for import SnapshotTakenFor
 from .space_progress import SpaceProgress
+from .time_bucket import TimeBucket
+from .topic_count import TopicCount
+from .topic_counts import TopicCounts
 from .topic_difference import TopicDifference
 from .topic_share import TopicShare
 from .topics import Topics
@@ -66,6 +76,7 @@ __all__ = (
     "ChangeDetector",
     "ChangeKindType0",
     "Check",
+    "CloudEvent",
     "Contribution",
     "DetectOptions",
     "DetectOptionsDetector",
@@ -74,23 +85,29 @@ __all__ = (
     "DetectRequest",
     "DetectResponse",
     "DetectResponseStatus",
+    "DomainMutations",
+    "DomainMutationsBucket",
     "EncodeRequest",
     "EncodeRequestEncodingFormat",
     "EncodeResponse",
+    "EventData",
     "Export",
     "ExportTables",
     "ExportTablesAdditionalPropertyItem",
     "FieldError",
+    "GetDomainMutationsBucket",
     "GetHistoryEncodingFormat",
     "GetInterestEncodingFormat",
     "GetItemEncodingFormat",
     "Interest",
     "ItemsProgress",
+    "Kinds",
     "Liveness",
     "LoadedModel",
     "ModelRef",
     "NewItem",
     "NewItemAttributes",
+    "PopulationShift",
     "ProblemDetails",
     "ProfileRef",
     "PutItemsRequest",
@@ -103,6 +120,9 @@ __all__ = (
     "SnapshotStatus",
     "SnapshotTakenFor",
     "SpaceProgress",
+    "TimeBucket",
+    "TopicCount",
+    "TopicCounts",
     "TopicDifference",
     "Topics",
     "TopicShare",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..models.contribution import Contribution
     from ..models.interest import Interest
     from ..models.model_ref import ModelRef
+    from ..models.population_shift import PopulationShift
     from ..models.profile_ref import ProfileRef
     from ..models.rejected import Rejected
     from ..models.scores import Scores
@@ -51,6 +52,9 @@ class DetectResponse:
         topics (None | Topics): With `topics` in `include`.
         truncated (list[str]): Event ids of behaviours whose text was longer than the model reads.
         user_id (str):
+        population (None | PopulationShift | Unset): Where a change of this request gained a topic that many users of
+            the domain turn to at once: that shift, as of some seconds ago. Null: the change is the user's own, or there was
+            none.
         withheld (None | Unset | Withheld): Only where vectors leave with noise, and those asked for were left out: why.
     """
 
@@ -73,11 +77,13 @@ class DetectResponse:
     topics: None | Topics
     truncated: list[str]
     user_id: str
+    population: None | PopulationShift | Unset = UNSET
     withheld: None | Unset | Withheld = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         from ..models.interest import Interest  # noqa: PLC0415
+        from ..models.population_shift import PopulationShift  # noqa: PLC0415
         from ..models.profile_ref import ProfileRef  # noqa: PLC0415
         from ..models.scores import Scores  # noqa: PLC0415
         from ..models.topics import Topics  # noqa: PLC0415
@@ -155,6 +161,14 @@ class DetectResponse:
 
         user_id = self.user_id
 
+        population: dict[str, Any] | None | Unset
+        if isinstance(self.population, Unset):
+            population = UNSET
+        elif isinstance(self.population, PopulationShift):
+            population = self.population.to_dict()
+        else:
+            population = self.population
+
         withheld: dict[str, Any] | None | Unset
         if isinstance(self.withheld, Unset):
             withheld = UNSET
@@ -188,6 +202,8 @@ class DetectResponse:
                 "user_id": user_id,
             }
         )
+        if population is not UNSET:
+            field_dict["population"] = population
         if withheld is not UNSET:
             field_dict["withheld"] = withheld
 
@@ -199,6 +215,7 @@ class DetectResponse:
         from ..models.contribution import Contribution  # noqa: PLC0415
         from ..models.interest import Interest  # noqa: PLC0415
         from ..models.model_ref import ModelRef  # noqa: PLC0415
+        from ..models.population_shift import PopulationShift  # noqa: PLC0415
         from ..models.profile_ref import ProfileRef  # noqa: PLC0415
         from ..models.rejected import Rejected  # noqa: PLC0415
         from ..models.scores import Scores  # noqa: PLC0415
@@ -337,6 +354,23 @@ class DetectResponse:
 
         user_id = d.pop("user_id")
 
+        def _parse_population(data: object) -> None | PopulationShift | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                population_type_0 = PopulationShift.from_dict(data)
+
+                return population_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(None | PopulationShift | Unset, data)
+
+        population = _parse_population(d.pop("population", UNSET))
+
         def _parse_withheld(data: object) -> None | Unset | Withheld:
             if data is None:
                 return data
@@ -374,6 +408,7 @@ class DetectResponse:
             topics=topics,
             truncated=truncated,
             user_id=user_id,
+            population=population,
             withheld=withheld,
         )
 

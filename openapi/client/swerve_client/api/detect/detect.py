@@ -5,6 +5,7 @@ import httpx
 
 from ... import errors
 from ...client import AuthenticatedClient, Client
+from ...models.cloud_event import CloudEvent
 from ...models.detect_request import DetectRequest
 from ...models.detect_response import DetectResponse
 from ...models.problem_details import ProblemDetails
@@ -13,7 +14,7 @@ from ...types import UNSET, Response, Unset
 
 def _get_kwargs(
     *,
-    body: DetectRequest,
+    body: CloudEvent | list[CloudEvent] | DetectRequest | Unset = UNSET,
     idempotency_key: str | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
@@ -25,9 +26,21 @@ def _get_kwargs(
         "url": "/detect",
     }
 
-    _kwargs["json"] = body.to_dict()
+    if isinstance(body, CloudEvent):
+        _kwargs["json"] = body.to_dict()
 
-    headers["Content-Type"] = "application/json"
+        headers["Content-Type"] = "application/cloudevents+json"
+    if isinstance(body, list):
+        _kwargs["json"] = []
+        for body_item_data in body:
+            body_item = body_item_data.to_dict()
+            _kwargs["json"].append(body_item)
+
+        headers["Content-Type"] = "application/cloudevents-batch+json"
+    if isinstance(body, DetectRequest):
+        _kwargs["json"] = body.to_dict()
+
+        headers["Content-Type"] = "application/json"
 
     _kwargs["headers"] = headers
     return _kwargs
@@ -101,7 +114,7 @@ def _build_response(
 def sync_detailed(
     *,
     client: AuthenticatedClient,
-    body: DetectRequest,
+    body: CloudEvent | list[CloudEvent] | DetectRequest | Unset = UNSET,
     idempotency_key: str | Unset = UNSET,
 ) -> Response[DetectResponse | ProblemDetails]:
     """Take one user's behaviours in and decide
@@ -117,10 +130,17 @@ def sync_detailed(
     also gets the
     same answer again.
 
+    One behaviour may also come as a CloudEvent 1.0, as JSON or with its attributes in headers, and
+    several of one user
+    as a batch of such.
+
     Args:
         idempotency_key (str | Unset): Names this request, 1 to 255 characters, such as a UUID.
             Sent again with the same key and body, it is carried out once: the first answer is sent
             again.
+        body (CloudEvent): One behaviour. Attributes that are not listed here are let be, as the
+            specification asks.
+        body (list[CloudEvent]):
         body (DetectRequest): One user's behaviours.
 
     Raises:
@@ -146,7 +166,7 @@ def sync_detailed(
 def sync(
     *,
     client: AuthenticatedClient,
-    body: DetectRequest,
+    body: CloudEvent | list[CloudEvent] | DetectRequest | Unset = UNSET,
     idempotency_key: str | Unset = UNSET,
 ) -> DetectResponse | ProblemDetails | None:
     """Take one user's behaviours in and decide
@@ -162,10 +182,17 @@ def sync(
     also gets the
     same answer again.
 
+    One behaviour may also come as a CloudEvent 1.0, as JSON or with its attributes in headers, and
+    several of one user
+    as a batch of such.
+
     Args:
         idempotency_key (str | Unset): Names this request, 1 to 255 characters, such as a UUID.
             Sent again with the same key and body, it is carried out once: the first answer is sent
             again.
+        body (CloudEvent): One behaviour. Attributes that are not listed here are let be, as the
+            specification asks.
+        body (list[CloudEvent]):
         body (DetectRequest): One user's behaviours.
 
     Raises:
@@ -186,7 +213,7 @@ def sync(
 async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
-    body: DetectRequest,
+    body: CloudEvent | list[CloudEvent] | DetectRequest | Unset = UNSET,
     idempotency_key: str | Unset = UNSET,
 ) -> Response[DetectResponse | ProblemDetails]:
     """Take one user's behaviours in and decide
@@ -202,10 +229,17 @@ async def asyncio_detailed(
     also gets the
     same answer again.
 
+    One behaviour may also come as a CloudEvent 1.0, as JSON or with its attributes in headers, and
+    several of one user
+    as a batch of such.
+
     Args:
         idempotency_key (str | Unset): Names this request, 1 to 255 characters, such as a UUID.
             Sent again with the same key and body, it is carried out once: the first answer is sent
             again.
+        body (CloudEvent): One behaviour. Attributes that are not listed here are let be, as the
+            specification asks.
+        body (list[CloudEvent]):
         body (DetectRequest): One user's behaviours.
 
     Raises:
@@ -229,7 +263,7 @@ async def asyncio_detailed(
 async def asyncio(
     *,
     client: AuthenticatedClient,
-    body: DetectRequest,
+    body: CloudEvent | list[CloudEvent] | DetectRequest | Unset = UNSET,
     idempotency_key: str | Unset = UNSET,
 ) -> DetectResponse | ProblemDetails | None:
     """Take one user's behaviours in and decide
@@ -245,10 +279,17 @@ async def asyncio(
     also gets the
     same answer again.
 
+    One behaviour may also come as a CloudEvent 1.0, as JSON or with its attributes in headers, and
+    several of one user
+    as a batch of such.
+
     Args:
         idempotency_key (str | Unset): Names this request, 1 to 255 characters, such as a UUID.
             Sent again with the same key and body, it is carried out once: the first answer is sent
             again.
+        body (CloudEvent): One behaviour. Attributes that are not listed here are let be, as the
+            specification asks.
+        body (list[CloudEvent]):
         body (DetectRequest): One user's behaviours.
 
     Raises:

@@ -7,13 +7,14 @@ from ... import errors
 from ...client import AuthenticatedClient, Client
 from ...models.batch_request import BatchRequest
 from ...models.batch_response import BatchResponse
+from ...models.cloud_event import CloudEvent
 from ...models.problem_details import ProblemDetails
 from ...types import UNSET, Response, Unset
 
 
 def _get_kwargs(
     *,
-    body: BatchRequest,
+    body: list[CloudEvent] | BatchRequest | Unset = UNSET,
     idempotency_key: str | Unset = UNSET,
 ) -> dict[str, Any]:
     headers: dict[str, Any] = {}
@@ -25,9 +26,17 @@ def _get_kwargs(
         "url": "/detect/batch",
     }
 
-    _kwargs["json"] = body.to_dict()
+    if isinstance(body, list):
+        _kwargs["json"] = []
+        for body_item_data in body:
+            body_item = body_item_data.to_dict()
+            _kwargs["json"].append(body_item)
 
-    headers["Content-Type"] = "application/json"
+        headers["Content-Type"] = "application/cloudevents-batch+json"
+    if isinstance(body, BatchRequest):
+        _kwargs["json"] = body.to_dict()
+
+        headers["Content-Type"] = "application/json"
 
     _kwargs["headers"] = headers
     return _kwargs
@@ -101,7 +110,7 @@ def _build_response(
 def sync_detailed(
     *,
     client: AuthenticatedClient,
-    body: BatchRequest,
+    body: list[CloudEvent] | BatchRequest | Unset = UNSET,
     idempotency_key: str | Unset = UNSET,
 ) -> Response[BatchResponse | ProblemDetails]:
     """The same for many users
@@ -115,10 +124,14 @@ def sync_detailed(
 
     Under a rate limit a batch counts as the requests in it.
 
+    A batch of CloudEvents 1.0 is one request for each user in it, in the order in which users first
+    appear.
+
     Args:
         idempotency_key (str | Unset): Names this request, 1 to 255 characters, such as a UUID.
             Sent again with the same key and body, it is carried out once: the first answer is sent
             again.
+        body (list[CloudEvent]):
         body (BatchRequest): Many users' behaviours. Each entry stands for itself: one that is
             malformed does not fail the others.
 
@@ -145,7 +158,7 @@ def sync_detailed(
 def sync(
     *,
     client: AuthenticatedClient,
-    body: BatchRequest,
+    body: list[CloudEvent] | BatchRequest | Unset = UNSET,
     idempotency_key: str | Unset = UNSET,
 ) -> BatchResponse | ProblemDetails | None:
     """The same for many users
@@ -159,10 +172,14 @@ def sync(
 
     Under a rate limit a batch counts as the requests in it.
 
+    A batch of CloudEvents 1.0 is one request for each user in it, in the order in which users first
+    appear.
+
     Args:
         idempotency_key (str | Unset): Names this request, 1 to 255 characters, such as a UUID.
             Sent again with the same key and body, it is carried out once: the first answer is sent
             again.
+        body (list[CloudEvent]):
         body (BatchRequest): Many users' behaviours. Each entry stands for itself: one that is
             malformed does not fail the others.
 
@@ -184,7 +201,7 @@ def sync(
 async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
-    body: BatchRequest,
+    body: list[CloudEvent] | BatchRequest | Unset = UNSET,
     idempotency_key: str | Unset = UNSET,
 ) -> Response[BatchResponse | ProblemDetails]:
     """The same for many users
@@ -198,10 +215,14 @@ async def asyncio_detailed(
 
     Under a rate limit a batch counts as the requests in it.
 
+    A batch of CloudEvents 1.0 is one request for each user in it, in the order in which users first
+    appear.
+
     Args:
         idempotency_key (str | Unset): Names this request, 1 to 255 characters, such as a UUID.
             Sent again with the same key and body, it is carried out once: the first answer is sent
             again.
+        body (list[CloudEvent]):
         body (BatchRequest): Many users' behaviours. Each entry stands for itself: one that is
             malformed does not fail the others.
 
@@ -226,7 +247,7 @@ async def asyncio_detailed(
 async def asyncio(
     *,
     client: AuthenticatedClient,
-    body: BatchRequest,
+    body: list[CloudEvent] | BatchRequest | Unset = UNSET,
     idempotency_key: str | Unset = UNSET,
 ) -> BatchResponse | ProblemDetails | None:
     """The same for many users
@@ -240,10 +261,14 @@ async def asyncio(
 
     Under a rate limit a batch counts as the requests in it.
 
+    A batch of CloudEvents 1.0 is one request for each user in it, in the order in which users first
+    appear.
+
     Args:
         idempotency_key (str | Unset): Names this request, 1 to 255 characters, such as a UUID.
             Sent again with the same key and body, it is carried out once: the first answer is sent
             again.
+        body (list[CloudEvent]):
         body (BatchRequest): Many users' behaviours. Each entry stands for itself: one that is
             malformed does not fail the others.
 

@@ -1,0 +1,1 @@
+"""Behaviours as CloudEvents 1.0, taken by `POST /detect` and `POST /detect/batch` beside plain bodies."""
