@@ -15,11 +15,11 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, INTERVAL
+from sqlalchemy.dialects.postgresql import ARRAY, INTERVAL
 from sqlalchemy.types import BigInteger, Text, Uuid
 
 from service.database.sessions import ReadSession, WriteSession
-from service.mutations.repository import COLUMNS, LAST_POSITION, Stored, stored_of
+from service.mutations.repository import COLUMNS, JSON_COLUMNS, LAST_POSITION, Stored, stored_of
 
 CURSOR = "webhooks"
 FAN_OUT = 200
@@ -136,8 +136,9 @@ async def claim(
     return [_claimed(row) for row in (await session.execute(_CLAIM, values | running)).all()]
 
 
-_CLAIM = text(
-    f"""
+_CLAIM = (
+    text(
+        f"""
     WITH due AS (
         SELECT found.number, found.mutation_id
         FROM (SELECT webhook_id FROM webhooks WHERE enabled ORDER BY random()) AS live
@@ -158,16 +159,16 @@ _CLAIM = text(
         CASE WHEN webhooks.previous_until > now() + :shift THEN webhooks.previous_secret END AS previous_secret,
         {", ".join(f"mutations.{name}" for name in COLUMNS)}
     """  # noqa: S608 - of this module's own names
-).bindparams(
-    _SHIFT,
-    bindparam("lease", type_=INTERVAL()),
-    bindparam("limit", type_=BigInteger),
-    bindparam("each", type_=BigInteger),
-    bindparam("busy", type_=ARRAY(Uuid)),
-    bindparam("running", type_=ARRAY(BigInteger)),
-)
-_CLAIM = _CLAIM.columns(
-    webhook_id=Uuid, mutation_id=Uuid, secret=BYTEA, previous_secret=BYTEA, user_key=BYTEA, sealed=BYTEA
+    )
+    .bindparams(
+        _SHIFT,
+        bindparam("lease", type_=INTERVAL()),
+        bindparam("limit", type_=BigInteger),
+        bindparam("each", type_=BigInteger),
+        bindparam("busy", type_=ARRAY(Uuid)),
+        bindparam("running", type_=ARRAY(BigInteger)),
+    )
+    .columns(**JSON_COLUMNS)
 )
 
 

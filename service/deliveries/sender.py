@@ -35,8 +35,10 @@ GONE = 410
 BUSY = frozenset({429, 503})
 """Statuses whose `Retry-After` is heeded."""
 
-Kind = Literal["delivered", "refused", "gone", "busy", "redirected", "timeout", "unreachable", "tls", "forbidden"]
-"""What an attempt came to; `forbidden`: the address may not be sent to."""
+Kind = Literal[
+    "delivered", "refused", "gone", "busy", "redirected", "timeout", "unreachable", "tls", "forbidden", "unreadable"
+]
+"""What an attempt came to; `forbidden`: the address may not be sent to; `unreadable`: what to send cannot be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,7 @@ class Sender:
         context = httpcore.default_ssl_context()
         if ca_file is not None:
             context.load_verify_locations(ca_file)
-        self._allow_http = allow_http
+        self._allow_http, self._allow_private, self._resolve = allow_http, allow_private, resolve_host
         self._timeout_s = timeout_s
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=context,
@@ -136,6 +138,19 @@ class Sender:
     async def close(self) -> None:
         """Close all connections."""
         await self._pool.aclose()
+
+    async def check(self, written: str) -> str:
+        """The address of a receiver, as it is kept, if messages may be sent there now.
+
+        Raises:
+            AddressError: they may not; the message is for who wrote it.
+        """
+        url = read_url(written, allow_http=self._allow_http)
+        port = url.port or (443 if url.scheme == "https" else 80)
+        await allowed_addresses(
+            url.raw_host.decode("ascii"), port, allow_private=self._allow_private, resolve_host=self._resolve
+        )
+        return str(url)
 
     async def send(self, url: str, headers: Mapping[str, str], body: bytes) -> Outcome:
         """Post a message. Whatever goes wrong is an outcome, not an exception."""

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import bindparam, text
-from sqlalchemy.dialects.postgresql import BYTEA
-from sqlalchemy.types import BigInteger, Text, Uuid
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.types import BigInteger, Text
 
 from service.database.sessions import ReadSession
 
@@ -48,6 +48,8 @@ class Stored:
 
 COLUMNS = ("mutation_id", "domain", "user_key", "sequence", "recorded_at", "change", "gained", "lost", "sealed")
 """Of `mutations`: what makes a `Stored`."""
+JSON_COLUMNS = dict.fromkeys(("change", "gained", "lost"), JSONB)
+"""Those of them that the driver leaves as text."""
 
 
 def stored_of(row: Any) -> Stored:  # noqa: ANN401 - a row of a statement in text
@@ -106,5 +108,5 @@ _AFTER = (
         bindparam("end_position", type_=BigInteger),
         bindparam("domain", type_=Text),
     )
-    .columns(mutation_id=Uuid, user_key=BYTEA, sealed=BYTEA)
+    .columns(**JSON_COLUMNS)
 )
