@@ -18,8 +18,8 @@ from service.deliveries.sender import TIMEOUT_S, Outcome, Sender
 from service.mutations.message import message_id, message_of
 from service.mutations.seal import SealError, unseal
 from service.resources import Resources
-from service.webhooks.sealing import SealError as SecretError
 from service.webhooks.sealing import Sealer
+from service.webhooks.sealing import SealError as SecretError
 from service.webhooks.signing import signed_headers
 
 logger = logging.getLogger(__name__)
