@@ -7,7 +7,7 @@ from starlette.datastructures import Headers
 
 from service.access.guard import Guard
 from service.mutations.feed import Feed
-from service.mutations.schemas import MutationEvent, StreamQuery
+from service.mutations.schemas import StreamQuery
 from service.mutations.stream import ID_PATTERN, MutationStream, read_place
 from service.problems import DatabaseUnavailable, InvalidRequest, NotReady, Saturated, responses
 

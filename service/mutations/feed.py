@@ -150,7 +150,7 @@ class Feed:
         place, full = start, True
         while full:
             page = await self._read(place, until=end, domain=domain)
-            for place, stored in page:  # noqa: B007 - where the next page begins
+            for place, stored in page:
                 if (event := self._event(place, stored)) is not None:
                     yield event
             full = len(page) == PAGE

@@ -19,10 +19,11 @@ from service.database.tables import (
     SnapshotRow,
     TombstoneRow,
     UserStateRow,
+    WebhookDeliveryRow,
 )
 from service.identity import UserKeys
 
-TABLES = (SnapshotRow, SeenEventRow, PrivacyReleaseRow, IdempotencyRecordRow, UserStateRow)
+TABLES = (SnapshotRow, SeenEventRow, PrivacyReleaseRow, IdempotencyRecordRow, WebhookDeliveryRow, UserStateRow)
 """Every table that holds something of a user, the locked one last. What is here is erased, moved to another key and
 exported."""
 
