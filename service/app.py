@@ -49,7 +49,6 @@ from service.telemetry.middleware import TelemetryMiddleware
 from service.telemetry.tracing import Tracing
 from service.threads import opened_in_thread
 from service.webhooks.document import webhooks
-from service.webhooks.sealing import Sealer
 from service.webhooks.service import seal_again
 
 
@@ -207,7 +206,7 @@ async def open_resources(
         others = tuple(other for other in await asyncio.to_thread(load_other_secrets, settings) if other != secret)
         async with write_sessions(engine).begin() as session:
             await check_secret(session, secret, others)
-            await seal_again(session, Sealer(secret, others))
+            await seal_again(session, (secret, *others))
         yield Resources(
             settings=settings,
             encoder=encoder,

@@ -16,10 +16,8 @@ from service.deliveries.repository import FAN_OUT, Claimed, Told
 from service.deliveries.retries import wait_after
 from service.deliveries.sender import TIMEOUT_S, Outcome, Sender
 from service.mutations.message import message_id, message_of
-from service.mutations.seal import SealError, unseal
 from service.resources import Resources
-from service.webhooks.sealing import Sealer
-from service.webhooks.sealing import SealError as SecretError
+from service.sealing import SealError, unseal
 from service.webhooks.signing import signed_headers
 
 logger = logging.getLogger(__name__)
@@ -59,7 +57,6 @@ class Courier:
         self._workers = workers
         self._now = now
         self.shift = shift
-        self._sealer = Sealer(resources.user_key_secret, resources.other_user_key_secrets)
         self._running: dict[asyncio.Task[None], UUID] = {}
         self._looked_at_age = 0.0
 
@@ -124,11 +121,11 @@ class Courier:
         stored = claimed.change
         if stored is None:
             return Outcome("unreadable", error="the change is no longer kept")
-        resources = self._resources
+        keys = self._resources.secrets
         try:
-            secrets = [self._sealer.unseal(claimed.webhook_id, sealed) for sealed in claimed.secrets]
-            user_id = unseal((resources.user_key_secret, *resources.other_user_key_secrets), stored)
-        except (SecretError, SealError) as error:
+            secrets = [unseal(keys, sealed, about=claimed.webhook_id.bytes) for sealed in claimed.secrets]
+            user_id = unseal(keys, stored.sealed, about=stored.mutation_id.bytes)
+        except SealError as error:
             return Outcome("unreadable", error=str(error))
         body = message_of(stored, user_id)
         headers = signed_headers(message_id(stored.mutation_id), self._now(), body, secrets)

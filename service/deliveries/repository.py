@@ -65,11 +65,11 @@ async def fan_out(session: WriteSession, shift: timedelta) -> int:
     if cursor is None or cursor.since is None:
         return 0
     xid, position = max((cursor.xid, cursor.position), (cursor.since, LAST_POSITION))
-    start = {"xid": str(xid), "position": position}
+    start = {"xid": xid, "position": position}
     page = (await session.execute(_PAGE, start | {"limit": FAN_OUT})).all()
     if not page:
         return 0
-    end = {"end_xid": str(page[-1].xid), "end_position": page[-1].position}
+    end = {"end_xid": page[-1].xid, "end_position": page[-1].position}
     await session.execute(_FAN_OUT, start | end | {"shift": shift})
     await session.execute(_MOVE_CURSOR, {"name": CURSOR} | end)
     return len(page)
@@ -84,11 +84,11 @@ _LOCK_CURSOR = text(
 )
 _PAGE = text(
     """
-    SELECT CAST(CAST(xid AS text) AS bigint) AS xid, position FROM mutations
-    WHERE (xid, position) > (CAST(:xid AS xid8), :position) AND xid < pg_snapshot_xmin(pg_current_snapshot())
-    ORDER BY mutations.xid, position LIMIT :limit
+    SELECT xid, position FROM mutations
+    WHERE (xid, position) > (:xid, :position) AND xid < CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)
+    ORDER BY xid, position LIMIT :limit
     """
-).bindparams(bindparam("xid", type_=Text), bindparam("position", type_=BigInteger))
+).bindparams(bindparam("xid", type_=BigInteger), bindparam("position", type_=BigInteger))
 # The lock keeps an erasure of the user, which deletes the change before its deliveries, from missing those made here.
 _FAN_OUT = text(
     """
@@ -96,25 +96,25 @@ _FAN_OUT = text(
     SELECT told.domain, told.user_key, told.mutation_id, webhooks.webhook_id, now() + :shift, now() + :shift
     FROM (
         SELECT domain, user_key, mutation_id, xid, position FROM mutations
-        WHERE (xid, position) > (CAST(:xid AS xid8), :position)
-          AND (xid, position) <= (CAST(:end_xid AS xid8), :end_position)
+        WHERE (xid, position) > (:xid, :position)
+          AND (xid, position) <= (:end_xid, :end_position)
         ORDER BY xid, position FOR KEY SHARE
     ) AS told
     JOIN webhooks ON webhooks.enabled AND coalesce(webhooks.domain, told.domain) = told.domain
-         AND webhooks.since_xid < CAST(CAST(told.xid AS text) AS bigint)
+         AND webhooks.since_xid < told.xid
     ORDER BY told.xid, told.position
     ON CONFLICT DO NOTHING
     """
 ).bindparams(
     _SHIFT,
-    bindparam("xid", type_=Text),
+    bindparam("xid", type_=BigInteger),
     bindparam("position", type_=BigInteger),
-    bindparam("end_xid", type_=Text),
+    bindparam("end_xid", type_=BigInteger),
     bindparam("end_position", type_=BigInteger),
 )
-_MOVE_CURSOR = text(
-    "UPDATE outbox_cursors SET xid = CAST(:end_xid AS bigint), position = :end_position WHERE name = :name"
-).bindparams(bindparam("end_xid", type_=Text))
+_MOVE_CURSOR = text("UPDATE outbox_cursors SET xid = :end_xid, position = :end_position WHERE name = :name").bindparams(
+    bindparam("end_xid", type_=BigInteger)
+)
 
 
 async def claim(

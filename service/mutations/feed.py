@@ -15,9 +15,9 @@ from service.database.engine import is_away
 from service.mutations import repository
 from service.mutations.message import message_of
 from service.mutations.repository import Place, Stored
-from service.mutations.seal import SealError, unseal
 from service.problems import DatabaseUnavailable, NotReady, Saturated
 from service.resources import Resources
+from service.sealing import SealError, unseal
 
 logger = logging.getLogger(__name__)
 
@@ -217,9 +217,8 @@ class Feed:
                 listener.offer(event)
 
     def _event(self, place: Place, stored: Stored) -> Event | None:
-        resources = self._resources
         try:
-            user_id = unseal((resources.user_key_secret, *resources.other_user_key_secrets), stored)
+            user_id = unseal(self._resources.secrets, stored.sealed, about=stored.mutation_id.bytes)
         except SealError:
             logger.exception("a change cannot be told")
             return None

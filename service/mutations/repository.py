@@ -79,9 +79,9 @@ async def after(
     """
     end = until or Place(LAST_POSITION, LAST_POSITION)
     values = {
-        "xid": str(place.xid),
+        "xid": place.xid,
         "position": place.position,
-        "end_xid": str(end.xid),
+        "end_xid": end.xid,
         "end_position": end.position,
         "domain": domain,
         "limit": limit,
@@ -93,18 +93,18 @@ async def after(
 _AFTER = (
     text(
         f"""
-        SELECT CAST(CAST(xid AS text) AS bigint) AS xid, position, {", ".join(COLUMNS)} FROM mutations
-        WHERE (xid, position) > (CAST(:xid AS xid8), :position)
-          AND (xid, position) <= (CAST(:end_xid AS xid8), :end_position)
-          AND xid < pg_snapshot_xmin(pg_current_snapshot())
+        SELECT xid, position, {", ".join(COLUMNS)} FROM mutations
+        WHERE (xid, position) > (:xid, :position)
+          AND (xid, position) <= (:end_xid, :end_position)
+          AND xid < CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)
           AND (CAST(:domain AS text) IS NULL OR domain = :domain)
-        ORDER BY mutations.xid, mutations.position LIMIT :limit
+        ORDER BY xid, position LIMIT :limit
         """  # noqa: S608 - of this module's own names
     )
     .bindparams(
-        bindparam("xid", type_=Text),
+        bindparam("xid", type_=BigInteger),
         bindparam("position", type_=BigInteger),
-        bindparam("end_xid", type_=Text),
+        bindparam("end_xid", type_=BigInteger),
         bindparam("end_position", type_=BigInteger),
         bindparam("domain", type_=Text),
     )

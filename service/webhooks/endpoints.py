@@ -25,14 +25,8 @@ from service.webhooks.schemas import (
     WebhookUpdate,
     WebhookWithSecret,
 )
-from service.webhooks.sealing import Sealer
 
 router = APIRouter(prefix="/webhooks", tags=["webhooks"], responses=responses(DatabaseUnavailable, Saturated))
-
-
-def get_sealer(resources: ResourcesDependency) -> Sealer:
-    """Seals and unseals the secrets of webhooks."""
-    return Sealer(resources.user_key_secret, resources.other_user_key_secrets)
 
 
 def get_sender(request: Request) -> Sender:
@@ -41,7 +35,6 @@ def get_sender(request: Request) -> Sender:
     return sender
 
 
-SealerDependency = Annotated[Sealer, Depends(get_sealer)]
 SenderDependency = Annotated[Sender, Depends(get_sender)]
 OF_RESULT = {"webhook_id": "$response.body#/webhook_id"}
 
@@ -55,13 +48,13 @@ OF_RESULT = {"webhook_id": "$response.body#/webhook_id"}
     | {201: {"links": {"it": {"operationId": "get_webhook", "parameters": OF_RESULT}}}},
 )
 async def create_webhook(
-    asked: NewWebhook, session: WriteSessionDependency, sealer: SealerDependency, sender: SenderDependency
+    asked: NewWebhook, session: WriteSessionDependency, resources: ResourcesDependency, sender: SenderDependency
 ) -> WebhookWithSecret:
     """Each change from now on is posted to the address as `interest.mutation.detected`, by Standard Webhooks.
 
     The answer has the secret, by which the receiver verifies messages, this once.
     """
-    return await service.create(session, sealer, sender, asked)
+    return await service.create(session, resources.secrets, sender, asked)
 
 
 @router.get("", operation_id="list_webhooks", summary="All webhooks")
@@ -109,10 +102,10 @@ async def delete_webhook(webhook_id: UUID, session: WriteSessionDependency) -> R
     responses=responses(UnknownWebhook, InvalidRequest),
 )
 async def rotate_webhook_secret(
-    webhook_id: UUID, session: WriteSessionDependency, sealer: SealerDependency, asked: Rotation | None = None
+    webhook_id: UUID, session: WriteSessionDependency, resources: ResourcesDependency, asked: Rotation | None = None
 ) -> WebhookWithSecret:
     """For 24 hours messages are signed with the secret before, too, so that the receiver can be changed meanwhile."""
-    return await service.rotate(session, sealer, webhook_id, asked or Rotation())
+    return await service.rotate(session, resources.secrets, webhook_id, asked or Rotation())
 
 
 @router.post(
@@ -121,13 +114,11 @@ async def rotate_webhook_secret(
     summary="Send a test event now",
     responses=responses(UnknownWebhook, WebhookSecretUnreadable),
 )
-async def test_webhook(
-    webhook_id: UUID, resources: ResourcesDependency, sealer: SealerDependency, sender: SenderDependency
-) -> TestResult:
+async def test_webhook(webhook_id: UUID, resources: ResourcesDependency, sender: SenderDependency) -> TestResult:
     """Sends a `webhook.test` event, once, also to a disabled webhook, and tells what came of it."""
     now = datetime.now(UTC)
     async with resources.read_sessions() as session:  # given back before the receiver is waited for
-        to = await service.signing(session, sealer, webhook_id, now)
+        to = await service.signing(session, resources.secrets, webhook_id, now)
     return await service.send_test(sender, to, webhook_id, now)
 
 

@@ -14,6 +14,7 @@ from service.deliveries.addresses import AddressError
 from service.deliveries.sender import Sender
 from service.mutations.message import message_id
 from service.problems import FieldError, InvalidRequest
+from service.sealing import SealError, seal, unseal
 from service.webhooks import repository
 from service.webhooks.problems import TooManyWebhooks, UnknownWebhook, WebhookSecretUnreadable
 from service.webhooks.schemas import (
@@ -30,13 +31,15 @@ from service.webhooks.schemas import (
     WebhookUpdate,
     WebhookWithSecret,
 )
-from service.webhooks.sealing import Sealer, SealError
 from service.webhooks.signing import check_secret, new_secret, signed_headers
 
 MAX_WEBHOOKS = 100
 OVERLAP = timedelta(hours=24)
 """How long messages are signed with the secret before, too, after a rotation."""
 TEST_TYPE = "webhook.test"
+
+Keys = Sequence[bytes]
+"""The user-key secrets, by which secrets of webhooks are sealed: the present one, then others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Signing:
     secrets: Sequence[str]
 
 
-async def create(session: WriteSession, sealer: Sealer, sender: Sender, asked: NewWebhook) -> WebhookWithSecret:
+async def create(session: WriteSession, keys: Keys, sender: Sender, asked: NewWebhook) -> WebhookWithSecret:
     """Make a webhook. Changes that begin to be stored from now on are told to it.
 
     Raises:
@@ -66,7 +69,7 @@ async def create(session: WriteSession, sealer: Sealer, sender: Sender, asked: N
         domain=asked.domain,
         description=asked.description,
         enabled=True,
-        secret=sealer.seal(webhook_id, secret),
+        secret=seal(keys[0], secret, about=webhook_id.bytes),
         since_xid=xid,
         created_at=now,
     )
@@ -120,7 +123,7 @@ async def remove(session: WriteSession, webhook_id: UUID) -> None:
         raise UnknownWebhook
 
 
-async def rotate(session: WriteSession, sealer: Sealer, webhook_id: UUID, asked: Rotation) -> WebhookWithSecret:
+async def rotate(session: WriteSession, keys: Keys, webhook_id: UUID, asked: Rotation) -> WebhookWithSecret:
     """Give a webhook another secret. Messages are signed with the one before, too, for `OVERLAP`.
 
     Raises:
@@ -131,13 +134,13 @@ async def rotate(session: WriteSession, sealer: Sealer, webhook_id: UUID, asked:
     row = await _found(session, webhook_id, lock=True)
     now, _ = await repository.now(session)
     # One that can no longer be read could not sign: it is not kept.
-    readable = _unsealed(sealer, row.webhook_id, row.secret) is not None
+    readable = _unsealed(keys, row.webhook_id, row.secret) is not None
     row.previous_secret, row.previous_until = (row.secret, now + OVERLAP) if readable else (None, None)
-    row.secret = sealer.seal(webhook_id, secret)
+    row.secret = seal(keys[0], secret, about=webhook_id.bytes)
     return WebhookWithSecret(**_told(row).model_dump(), secret=secret)
 
 
-async def signing(session: ReadSession, sealer: Sealer, webhook_id: UUID, now: datetime) -> Signing:
+async def signing(session: ReadSession, keys: Keys, webhook_id: UUID, now: datetime) -> Signing:
     """What a message to the webhook needs now.
 
     Raises:
@@ -148,7 +151,7 @@ async def signing(session: ReadSession, sealer: Sealer, webhook_id: UUID, now: d
     sealed = [row.secret]
     if row.previous_secret is not None and row.previous_until is not None and row.previous_until > now:
         sealed.append(row.previous_secret)
-    secrets = [secret for each in sealed if (secret := _unsealed(sealer, webhook_id, each)) is not None]
+    secrets = [secret for each in sealed if (secret := _unsealed(keys, webhook_id, each)) is not None]
     if len(secrets) < len(sealed):
         raise WebhookSecretUnreadable
     return Signing(row.url, secrets)
@@ -195,30 +198,30 @@ async def resend(session: WriteSession, webhook_id: UUID, asked: Resend) -> Rese
     return Resent(resent=await repository.resend(session, webhook_id, mutation_ids=ids, since=asked.since))
 
 
-async def seal_again(session: WriteSession, sealer: Sealer) -> int:
+async def seal_again(session: WriteSession, keys: Keys) -> int:
     """Seal secrets by the present user-key secret that were sealed by one before; how many webhooks that changed."""
     changed = 0
     for row in await repository.every(session):
-        old = [sealed for sealed in (row.secret, row.previous_secret) if sealed and not sealer.is_present(sealed)]
-        if not old:
+        sealed = [each for each in (row.secret, row.previous_secret) if each is not None]
+        if all(_unsealed(keys[:1], row.webhook_id, each) is not None for each in sealed):
             continue
         # Told one by one, since another replica may do the same right now.
         locked = await _found(session, row.webhook_id, lock=True)
-        locked.secret = _sealed_again(sealer, locked.webhook_id, locked.secret)
+        locked.secret = _sealed_again(keys, locked.webhook_id, locked.secret)
         if locked.previous_secret is not None:
-            locked.previous_secret = _sealed_again(sealer, locked.webhook_id, locked.previous_secret)
+            locked.previous_secret = _sealed_again(keys, locked.webhook_id, locked.previous_secret)
         changed += 1
     return changed
 
 
-def _sealed_again(sealer: Sealer, webhook_id: UUID, sealed: bytes) -> bytes:
-    secret = None if sealer.is_present(sealed) else _unsealed(sealer, webhook_id, sealed)
-    return sealed if secret is None else sealer.seal(webhook_id, secret)
+def _sealed_again(keys: Keys, webhook_id: UUID, sealed: bytes) -> bytes:
+    secret = _unsealed(keys, webhook_id, sealed)
+    return sealed if secret is None else seal(keys[0], secret, about=webhook_id.bytes)
 
 
-def _unsealed(sealer: Sealer, webhook_id: UUID, sealed: bytes) -> str | None:
+def _unsealed(keys: Keys, webhook_id: UUID, sealed: bytes) -> str | None:
     try:
-        return sealer.unseal(webhook_id, sealed)
+        return unseal(keys, sealed, about=webhook_id.bytes)
     except SealError:
         return None
 
