@@ -82,6 +82,8 @@ def read_url(written: str, *, allow_http: bool) -> httpx.URL:
         raise AddressError("must begin with https:// and a host")
     if url.scheme == "http" and not allow_http:
         raise AddressError("must begin with https://; the service's operator can allow http")
+    if url.port is not None and not 0 < url.port < 65536:
+        raise AddressError("must have a port from 1 to 65535, or none")
     if url.userinfo:
         raise AddressError("must not hold a user or a password: messages are signed instead")
     if url.fragment:

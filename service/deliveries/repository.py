@@ -85,7 +85,8 @@ _LOCK_CURSOR = text(
 _PAGE = text(
     """
     SELECT xid, position FROM mutations
-    WHERE (xid, position) > (:xid, :position) AND xid < CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)
+    WHERE (xid, position) > (:xid, :position)
+      AND xid < CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint)
     ORDER BY xid, position LIMIT :limit
     """
 ).bindparams(bindparam("xid", type_=BigInteger), bindparam("position", type_=BigInteger))
