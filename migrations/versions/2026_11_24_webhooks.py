@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "20261124_webhooks"
-down_revision: str | None = "20261124_privacy"
+down_revision: str | None = "20261124_action"
 branch_labels: tuple[str, ...] | None = None
 depends_on: tuple[str, ...] | None = None
 
@@ -56,6 +56,7 @@ def upgrade() -> None:
         "ix_webhook_deliveries_oldest", "webhook_deliveries", ["webhook_id", "created_at"], postgresql_where=PENDING
     )
     op.create_index("ix_webhook_deliveries_created_at", "webhook_deliveries", ["created_at"])
+    op.create_index("ix_mutations_xid", "mutations", ["xid", "position"])
     op.create_table(
         "outbox_cursors",
         sa.Column("name", sa.Text, nullable=False),
@@ -67,5 +68,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("outbox_cursors")
+    op.drop_index("ix_mutations_xid", "mutations")
     op.drop_table("webhook_deliveries")
     op.drop_table("webhooks")

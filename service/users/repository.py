@@ -14,8 +14,11 @@ from sqlalchemy.types import BigInteger
 from service.database.sessions import ReadSession, WriteSession
 from service.database.tables import (
     IdempotencyRecordRow,
+    MemoryRow,
+    MutationRow,
     PrivacyReleaseRow,
     SeenEventRow,
+    SeenItemRow,
     SnapshotRow,
     TombstoneRow,
     UserStateRow,
@@ -23,9 +26,19 @@ from service.database.tables import (
 )
 from service.identity import UserKeys
 
-TABLES = (SnapshotRow, SeenEventRow, PrivacyReleaseRow, IdempotencyRecordRow, WebhookDeliveryRow, UserStateRow)
+TABLES = (
+    SnapshotRow,
+    MutationRow,
+    SeenEventRow,
+    SeenItemRow,
+    MemoryRow,
+    PrivacyReleaseRow,
+    IdempotencyRecordRow,
+    WebhookDeliveryRow,
+    UserStateRow,
+)
 """Every table that holds something of a user, the locked one last. What is here is erased, moved to another key and
-exported."""
+exported. Changes go before their deliveries: see `service.deliveries.repository.fan_out`."""
 
 EXPORTED = (UserStateRow, TombstoneRow, *TABLES[:-1])
 """What an export shows, the few rows before the many."""
