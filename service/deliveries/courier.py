@@ -97,6 +97,11 @@ class Courier:
             task.add_done_callback(self._running.pop)
         return made == FAN_OUT and len(claimed) < free
 
+    @property
+    def busy(self) -> int:
+        """Attempts that are under way."""
+        return len(self._running)
+
     async def settle(self) -> None:
         """Wait for the attempts that are under way, no longer than they may take."""
         if self._running:

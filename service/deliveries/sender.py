@@ -9,7 +9,7 @@ import contextlib
 import ssl
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -34,6 +34,9 @@ MAX_CONNECTIONS = 200
 GONE = 410
 BUSY = frozenset({429, 503})
 """Statuses whose `Retry-After` is heeded."""
+
+_FAILURES = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
+"""What the library raises where there is no whole answer."""
 
 Kind = Literal[
     "delivered", "refused", "gone", "busy", "redirected", "timeout", "unreachable", "tls", "forbidden", "unreadable"
@@ -159,11 +162,9 @@ class Sender:
             target = read_url(url, allow_http=self._allow_http)  # what is allowed may have changed since
             async with asyncio.timeout(self._timeout_s):
                 outcome = await self._post(target, headers, body)
-        except Exception as error:
+        except (AddressError, TimeoutError, *_FAILURES) as error:
             outcome = _failed(error, self._timeout_s)
-            if outcome is None:
-                raise
-        return Outcome(outcome.kind, time.perf_counter() - began, outcome.status, outcome.error, outcome.retry_after)
+        return replace(outcome, seconds=time.perf_counter() - began)
 
     async def _post(self, target: httpx.URL, headers: Mapping[str, str], body: bytes) -> Outcome:
         sent = {
@@ -186,7 +187,7 @@ class Sender:
 async def _read_some(answer: httpcore.Response) -> None:
     """Read a short body, so that the connection can be used again; of a long or slow one, no more."""
     read = 0
-    with contextlib.suppress(TimeoutError, httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException):
+    with contextlib.suppress(TimeoutError, *_FAILURES):
         async with asyncio.timeout(READ_S):
             async for part in answer.aiter_stream():
                 read += len(part)
@@ -225,19 +226,17 @@ def _retry_after(answer: httpcore.Response) -> float | None:
     return None
 
 
-def _failed(error: Exception, timeout_s: float) -> Outcome | None:
-    """The outcome of an attempt that was not answered; None for a fault of ours."""
+def _failed(error: Exception, timeout_s: float) -> Outcome:
+    """The outcome of an attempt that was not answered."""
     if isinstance(error, AddressError):
         return Outcome("forbidden", error=f"its address {error}")
     if isinstance(error, TimeoutError | httpcore.TimeoutException):
         return Outcome("timeout", error=f"did not answer within {timeout_s:g} s")
-    if isinstance(error, httpcore.NetworkError | httpcore.ProtocolError):
-        if (refused := _tls_error(error)) is not None:
-            return Outcome("tls", error=f"TLS failed: {refused}")
-        if isinstance(error, httpcore.ConnectError):
-            return Outcome("unreachable", error="no connection could be made")
-        return Outcome("unreachable", error="closed the connection without a whole answer")
-    return None
+    if (refused := _tls_error(error)) is not None:
+        return Outcome("tls", error=f"TLS failed: {refused}")
+    if isinstance(error, httpcore.ConnectError):
+        return Outcome("unreachable", error="no connection could be made")
+    return Outcome("unreachable", error="closed the connection without a whole answer")
 
 
 def _tls_error(error: BaseException) -> str | None:

@@ -126,4 +126,5 @@ def profile_path(tmp_path: Path, encoder: FakeEncoder) -> Path:
 
 @pytest.fixture
 def settings(tmp_path: Path, database_url: str, profile_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path / "data", database_url=database_url, profile=profile_path)
+    # Without workers nothing is asked of the database beside the requests.
+    return Settings(data_dir=tmp_path / "data", database_url=database_url, profile=profile_path, webhooks_workers=0)
