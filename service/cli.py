@@ -19,6 +19,7 @@ from service.access.scopes import SCOPES
 from service.access.service import wanted
 from service.access.start import ExposedError
 from service.app import StartError, create_app, open_engine
+from service.cli_webhooks import webhooks_app
 from service.database import migrate as schema
 from service.database.embedded import EmbeddedPostgresError
 from service.database.engine import DatabaseAwayError
@@ -307,3 +308,6 @@ def _run(action: Callable[[], None]) -> None:
 def _fail(message: str, code: int) -> NoReturn:
     typer.echo(f"swerve: {' '.join(message.split())}", err=True)
     sys.exit(code)
+
+
+app.add_typer(webhooks_app(_settings, _run, _command), name="webhooks")

@@ -141,8 +141,10 @@ async def test_what_is_given_up_is_seen_and_sent_again(app: App, receiver: Recei
     webhook = await app.webhook(receiver.url)
     receiver.usually = answer(500)
     await app.change("u")
-    for day in range(len(WAITS)):
-        await app.deliver(day * 1.2 * DAY)
+    waited = timedelta()
+    for wait in WAITS:
+        waited += timedelta(seconds=wait * 1.1) + SECOND * 10
+        await app.deliver(waited)
     assert len(receiver.got) == len(WAITS)
     (failed,) = await app.deliveries(webhook, state="failed")
     assert failed["attempts"] == len(WAITS)
