@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import StreamingResponse
 from starlette.datastructures import Headers
 
 from service.access.guard import Guard
@@ -20,7 +21,7 @@ EXAMPLE = 'id: v1-812-7\nevent: interest.mutation.detected\ndata: {"type": "inte
     "/stream",
     operation_id="stream_mutations",
     summary="Changes as they are declared",
-    response_class=MutationStream,
+    response_class=StreamingResponse,
     responses=responses(DatabaseUnavailable, Saturated, NotReady, InvalidRequest)
     | {
         200: {
