@@ -65,7 +65,7 @@ def test_the_service_keeps_to_its_document(serve: Serve) -> None:
         ) -> bool:
             return is_failure(client, failure, case, response)
 
-        failures, cases = run(schema)
+        failures, cases = run(schema.exclude(operation_id="stream_mutations"))  # which has no end
     assert not failures, "\n\n".join(failures)
     assert set(cases) == {"coverage", "fuzzing", "stateful"}
     assert min(cases.values()) > EXAMPLES
@@ -120,6 +120,11 @@ def is_failure(
         # The length of vectors is the model's, the types are the settings', and what is the future is the clock's.
         errors = response.json().get("errors", [])
         return not errors or not all(is_beyond_the_document(case.body, error["field"]) for error in errors)
+    if isinstance(failure, RejectedPositiveData) and case.path.startswith("/webhooks"):
+        # What an address leads to is known to the network alone, and base64 by its length is beyond a pattern.
+        fields = {error["field"] for error in response.json().get("errors", [])}
+        full = response.json().get("type") == "/problems/too-many-webhooks"
+        return not full and (not fields or not fields <= {"url", "secret"})
     if isinstance(failure, AcceptedNegativeData) and operation == "POST /detect/batch":
         # Each entry stands for itself: one that is malformed is refused where its result would be, not by the status.
         return not each_malformed_entry_is_refused(case.body, response.json())
