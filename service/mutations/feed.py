@@ -45,6 +45,7 @@ class Listener:
         domain: None for all.
         began: the place after which everything comes; known once the reader has seen the listener.
         slow: whether it was cut off for being too slow.
+        ended: whether it is sent nothing more.
     """
 
     def __init__(self, domain: str | None) -> None:
@@ -52,7 +53,7 @@ class Listener:
         self.began: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
         self.slow = False
         self._waiting: deque[Event] = deque()
-        self._ended = False
+        self.ended = asyncio.Event()
         self._news = asyncio.Event()
 
     def offer(self, event: Event) -> None:
@@ -66,7 +67,7 @@ class Listener:
 
     def end(self) -> None:
         """Send nothing more."""
-        self._ended = True
+        self.ended.set()
         self._news.set()
 
     async def next(self, wait_s: float) -> Event | None:
@@ -75,11 +76,11 @@ class Listener:
         Raises:
             EOFError: it was ended.
         """
-        if not self._waiting and not self._ended:
+        if not self._waiting and not self.ended.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
                     await self._news.wait()
-        if self._ended:
+        if self.ended.is_set():
             raise EOFError
         event = self._waiting.popleft() if self._waiting else None
         if not self._waiting:
