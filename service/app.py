@@ -13,9 +13,11 @@ import service
 import service.detect.endpoints
 import service.encode.endpoints
 import service.items.endpoints
+import service.mutations.endpoints
 import service.populations.endpoints
 import service.system.endpoints
 import service.users.endpoints
+import service.webhooks.endpoints
 from service.access.middleware import AccessMiddleware
 from service.access.start import open_guard
 from service.database import migrate
@@ -23,6 +25,7 @@ from service.database.embedded import embedded_postgres
 from service.database.engine import make_engine
 from service.database.sessions import read_sessions, write_sessions
 from service.database.turns import Turns
+from service.deliveries.start import delivering, open_sender
 from service.detection import detector
 from service.detection.profile import Profile
 from service.detection.state import StateError
@@ -34,6 +37,7 @@ from service.encoder.contract import Encoder
 from service.identity import check_secret, load_other_secrets, load_secret
 from service.items.background import encoding
 from service.middleware import BodyLimitMiddleware, LoadLimitMiddleware, RequestIdMiddleware, ServerTimingMiddleware
+from service.mutations.feed import Feed
 from service.openapi import install_openapi
 from service.populations.watch import watching
 from service.problem_handlers import install_handlers
@@ -48,14 +52,23 @@ from service.telemetry.metrics import Metrics
 from service.telemetry.middleware import TelemetryMiddleware
 from service.telemetry.tracing import Tracing
 from service.threads import opened_in_thread
+from service.webhooks.document import webhooks
+from service.webhooks.service import seal_again
 
 
 class StartError(Exception):
     """The service cannot start; the message says why and what to do."""
 
 
-CORS_METHODS = ("GET", "POST", "PUT", "DELETE")
-CORS_REQUEST_HEADERS = ("Authorization", "Content-Type", "Idempotency-Key", "X-Request-Id", "traceparent")
+CORS_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+CORS_REQUEST_HEADERS = (
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "Last-Event-ID",
+    "X-Request-Id",
+    "traceparent",
+)
 CORS_ANSWER_HEADERS = (
     "Idempotency-Replayed",
     "RateLimit",
@@ -84,9 +97,12 @@ def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: As
             tracing.running(),
             open_resources(settings, encoder=encoder, engine=engine, metrics=metrics) as resources,
             open_guard(resources) as guard,
+            open_sender(settings) as sender,
         ):
             app.state.resources = resources
             app.state.guard = guard
+            app.state.sender = sender
+            app.state.feed = Feed(resources, max_listeners=settings.max_streams)
             app.state.readiness = ReadinessProbe(resources)
             collector = ResourcesCollector(resources, lambda: app.state.readiness.found)
             with (
@@ -94,7 +110,13 @@ def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: As
                 resources.encoder.listening(metrics.ran),
                 resources.encoder.listening(tracing.ran),
             ):
-                async with scheduled(resources), encoding(resources), watching(resources):
+                async with (
+                    scheduled(resources),
+                    encoding(resources),
+                    watching(resources),
+                    delivering(resources, sender),
+                    app.state.feed.running(),
+                ):
                     yield
 
     app = FastAPI(
@@ -114,9 +136,12 @@ def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: As
         service.items.endpoints,
         service.populations.endpoints,
         service.encode.endpoints,
+        service.mutations.endpoints,
+        service.webhooks.endpoints,
         service.system.endpoints,
     ):
         app.include_router(feature.router)
+    app.webhooks.include_router(webhooks)
     install_handlers(app)
     install_openapi(app)
     install_docs(app)
@@ -189,6 +214,7 @@ async def open_resources(
         others = tuple(other for other in await asyncio.to_thread(load_other_secrets, settings) if other != secret)
         async with write_sessions(engine).begin() as session:
             await check_secret(session, secret, others)
+            await seal_again(session, (secret, *others))
         yield Resources(
             settings=settings,
             encoder=encoder,

@@ -1,53 +1,27 @@
 """The command line, `swerve`."""
 
 import asyncio
-import importlib
 import json
 import sys
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from sqlalchemy.exc import DBAPIError
 
 import service
 from service.access.scopes import SCOPES
 from service.access.service import wanted
-from service.access.start import ExposedError
-from service.app import StartError, create_app, open_engine
+from service.app import create_app, open_engine
+from service.cli_webhooks import webhooks_app
+from service.console import FAILED, UNFINISHED, WIDE, fail, load_command, read_settings, run_command
 from service.database import migrate as schema
-from service.database.embedded import EmbeddedPostgresError
-from service.database.engine import DatabaseAwayError
-from service.database.migrate import MigrationError
 from service.detection.detector import Rule, RuleName
-from service.detection.profile import ProfileError
-from service.encoder import ModelFolderError
-from service.errors import InputError
 from service.files import write_whole
-from service.identity import UserKeySecretError
-from service.server import PortError, run
-from service.settings import Settings, SettingsError, load_settings
+from service.server import run
+from service.settings import Settings
 from service.wire import DEFAULT_DOMAIN
-
-FAILED = 1
-FAILURES = (
-    StartError,
-    ExposedError,
-    EmbeddedPostgresError,
-    DatabaseAwayError,
-    MigrationError,
-    UserKeySecretError,
-    PortError,
-)
-MISUSED = 2
-UNFINISHED = 3
-WIDE = 240
-"""Columns of a table that goes to a program."""
-MISUSES = (ModelFolderError, ProfileError, InputError)
 
 app = typer.Typer(
     name="swerve",
@@ -65,6 +39,7 @@ user_keys_app = typer.Typer(
     help="Change the secret from which users' keys are made. See docs/privacy.md.", no_args_is_help=True
 )
 app.add_typer(user_keys_app, name="user-keys")
+app.add_typer(webhooks_app, name="webhooks")
 
 
 def main() -> None:
@@ -88,9 +63,9 @@ def serve(
 ) -> None:
     """Serve until stopped. Without DATABASE_URL a Postgres of its own runs in the data folder."""
     given = {"host": host, "port": port}
-    settings = _settings(**{name: value for name, value in given.items() if value is not None})
+    settings = read_settings(**{name: value for name, value in given.items() if value is not None})
 
-    _run(lambda: run(settings))
+    run_command(lambda: run(settings))
 
 
 @app.command()
@@ -100,8 +75,8 @@ def migrate(
     ] = None,
 ) -> None:
     """Bring the database's schema up to date, or back to an earlier revision."""
-    settings = _settings()
-    _run(lambda: asyncio.run(_migrate(settings, down_to)))
+    settings = read_settings()
+    run_command(lambda: asyncio.run(_migrate(settings, down_to)))
 
 
 @app.command()
@@ -118,7 +93,7 @@ def openapi(
     try:
         write_whole(out, text)
     except OSError as error:
-        _fail(f"cannot write {out}: {error.strerror}", FAILED)
+        fail(f"cannot write {out}: {error.strerror}", FAILED)
 
 
 @keys.command("create")
@@ -135,24 +110,24 @@ def create_key(
     ] = None,
 ) -> None:
     """Make an API key and write it to standard output, this once. From the first one on, requests need a key."""
-    settings = _settings()
+    settings = read_settings()
 
     def make() -> None:
         now = datetime.now(UTC)
         asked = wanted(name, scope, expires_in=expires_in, expires_at=expires_at, rate_limit=rate_limit, now=now)
-        key, told = _command("keys").create(asked, settings, now)
+        key, told = load_command("keys").create(asked, settings, now)
         typer.echo(key)
         typer.echo(told, err=True)
 
-    _run(make)
+    run_command(make)
 
 
 @keys.command("list")
 def list_keys() -> None:
     """List all keys, those revoked and expired too. Secrets are not kept, so they are not shown."""
-    settings = _settings()
+    settings = read_settings()
     console = Console(width=None if sys.stdout.isatty() else WIDE, markup=False, highlight=False)
-    _run(lambda: _command("keys").show(settings, console))
+    run_command(lambda: load_command("keys").show(settings, console))
 
 
 @keys.command("revoke")
@@ -160,8 +135,8 @@ def revoke_key(
     key_id: Annotated[str, typer.Argument(metavar="ID", help="The key's id; `swerve keys list` shows it.")],
 ) -> None:
     """Revoke a key, for good."""
-    settings = _settings()
-    _run(lambda: typer.echo(_command("keys").revoke(key_id, settings)))
+    settings = read_settings()
+    run_command(lambda: typer.echo(load_command("keys").revoke(key_id, settings)))
 
 
 LogFile = Annotated[Path, typer.Argument(help="CSV or Parquet with user_id, occurred_at, text; see docs/logs.md.")]
@@ -190,10 +165,10 @@ def calibrate(  # noqa: PLR0917 - typer passes them by name
     ] = True,
 ) -> None:
     """Make a profile from your own log, without labels, and a report of how good it is."""
-    settings = _settings()
-    command = _command("calibrate")
+    settings = read_settings()
+    command = load_command("calibrate")
     asked = command.Asked(log, out, model or settings.model_dir, behaviors_per_false_alarm, fewest, most, seed, search)
-    _run(lambda: typer.echo(command.run(asked, settings)))
+    run_command(lambda: typer.echo(command.run(asked, settings)))
 
 
 @app.command()
@@ -207,10 +182,10 @@ def evaluate(  # noqa: PLR0917 - typer passes them by name
     seed: Seed = 0,
 ) -> None:
     """Plant changes in a log, and count how many the detector and the plain rules find."""
-    settings = _settings()
-    command = _command("evaluate")
+    settings = read_settings()
+    command = load_command("evaluate")
     asked = command.Asked(log, out, model or settings.model_dir, profile or settings.profile, fewest, most, seed)
-    _run(lambda: typer.echo(command.run(asked, settings)))
+    run_command(lambda: typer.echo(command.run(asked, settings)))
 
 
 @app.command()
@@ -223,10 +198,10 @@ def replay(  # noqa: PLR0917 - typer passes them by name
     threshold: Annotated[float | None, typer.Option(help="Above what; without it, the configured one.")] = None,
 ) -> None:
     """Run the detector over a log, without server or database: one decision for each behaviour."""
-    settings = _settings()
-    command = _command("replay")
+    settings = read_settings()
+    command = load_command("replay")
     asked = command.Asked(log, out, model or settings.model_dir, profile or settings.profile, Rule(detector, threshold))
-    _run(lambda: typer.echo(command.run(asked, settings)))
+    run_command(lambda: typer.echo(command.run(asked, settings)))
 
 
 @retention_app.command("run")
@@ -234,18 +209,18 @@ def retention_run(
     *, dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what would be removed; remove nothing.")] = False
 ) -> None:
     """Remove what is older than the SWERVE_RETENTION_DAYS_... settings allow, and print how many rows."""
-    settings = _settings()
-    command = _command("retention")
-    _run(lambda: command.run(settings, dry_run=dry_run))
+    settings = read_settings()
+    command = load_command("retention")
+    run_command(lambda: command.run(settings, dry_run=dry_run))
 
 
 @user_keys_app.command("status")
 def user_keys_status() -> None:
     """How many users are held under which secret. Exit code 3 while some are not under the present one."""
-    settings = _settings()
-    command = _command("user_keys")
+    settings = read_settings()
+    command = load_command("user_keys")
     finished: list[bool] = []
-    _run(lambda: finished.append(command.status(settings)))
+    run_command(lambda: finished.append(command.status(settings)))
     if not all(finished):
         raise typer.Exit(UNFINISHED)
 
@@ -256,17 +231,9 @@ def user_keys_move(
     domain: Annotated[str, typer.Option(help="The domain that the users are in.")] = DEFAULT_DOMAIN,
 ) -> None:
     """Move users to the present secret now, instead of when they next come."""
-    settings = _settings()
-    command = _command("user_keys")
-    _run(lambda: typer.echo(command.move(settings, ids, domain)))
-
-
-def _command(name: str) -> ModuleType:
-    """A command's module, for it needs packages that the service does without."""
-    try:
-        return importlib.import_module(f"service.commands.{name}")
-    except ModuleNotFoundError as error:
-        _fail(f"swerve {name} needs the package {error.name}: pip install 'swerve[calibrate]'", MISUSED)
+    settings = read_settings()
+    command = load_command("user_keys")
+    run_command(lambda: typer.echo(command.move(settings, ids, domain)))
 
 
 async def _migrate(settings: Settings, down_to: str | None) -> None:
@@ -281,29 +248,3 @@ async def _migrate(settings: Settings, down_to: str | None) -> None:
     typer.echo(
         f"{before or 'empty'} -> {after or 'empty'}" if before != after else f"{after or 'empty'}: nothing to do"
     )
-
-
-def _settings(**given: str | int) -> Settings:
-    try:
-        return load_settings(**given)
-    except SettingsError as error:
-        _fail(str(error), MISUSED)
-
-
-def _run(action: Callable[[], None]) -> None:
-    """Run a command; what its operator can mend becomes one line."""
-    try:
-        action()
-    except MISUSES as error:
-        _fail(str(error), MISUSED)
-    except FAILURES as error:
-        _fail(str(error), FAILED)
-    except OSError as error:
-        _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", FAILED)
-    except DBAPIError as error:
-        _fail(f"the database refused: {error.orig}", FAILED)
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    typer.echo(f"swerve: {' '.join(message.split())}", err=True)
-    sys.exit(code)

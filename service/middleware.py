@@ -12,6 +12,8 @@ from service.timing import timed_request
 REQUEST_ID = "X-Request-Id"
 SERVER_TIMING = "Server-Timing"
 PROBES = frozenset({"/livez", "/readyz", "/model", "/metrics"})
+STREAMS = frozenset({"/mutations/stream"})
+"""Answers without end. They have a limit of their own."""
 _MAX_LENGTH_DIGITS = 18
 _SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
 
@@ -69,7 +71,8 @@ class LoadLimitMiddleware:
     """Answers 503 at once to more requests than may be under way, before their bodies are read.
 
     What waits in an event loop that cannot keep up is answered when nobody waits for it any more. Probes are let
-    through: an overloaded service is not a dead one.
+    through: an overloaded service is not a dead one. So are streams, which do next to nothing most of the time and
+    would hold their place for hours.
 
     Args:
         app: what to protect.
@@ -83,7 +86,7 @@ class LoadLimitMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one request, or pass on what is none."""
-        if scope["type"] != "http" or scope["path"] in PROBES:
+        if scope["type"] != "http" or scope["path"] in PROBES | STREAMS:
             await self._app(scope, receive, send)
             return
         if self._under_way >= self._max_requests:

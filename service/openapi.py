@@ -41,7 +41,12 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
             without an entry in `service.access.scopes.NEEDS`.
     """
     document = get_openapi(
-        title=app.title, version=app.version, summary=app.summary, description=app.description, routes=app.routes
+        title=app.title,
+        version=app.version,
+        summary=app.summary,
+        description=app.description,
+        routes=app.routes,
+        webhooks=app.webhooks.routes,
     )
     for path, operations in document.get("paths", {}).items():
         for method, operation in operations.items():

@@ -226,6 +226,44 @@ class Settings(BaseSettings):
         ge=1,
         description="Topics that fewer users gained or lost are not told one by one, nor are such shifts.",
     )
+    webhooks_workers: int = Field(
+        default=8,
+        ge=0,
+        le=256,
+        description="Webhooks that this replica sends at a time; 0: it sends none, and leaves them to the others.",
+    )
+    webhooks_allow_private: bool = Field(
+        default=False,
+        description="Webhooks may go to addresses inside the network: private, loopback, link-local and such. Whoever "
+        "manages webhooks can then have this service connect to what is closed to them.",
+    )
+    webhooks_allow_http: bool = Field(default=False, description="Webhooks may go over http, without TLS.")
+    webhooks_ca_file: Path | None = Field(
+        default=None, description="Certificates (PEM) of authorities for webhooks' receivers, beside the usual ones."
+    )
+    webhooks_disable_after_days: Days = Field(
+        default=5.0, description="A webhook to which nothing at all was delivered for so long is disabled."
+    )
+    webhooks_keep_days: float = Field(
+        default=14.0,
+        ge=7,
+        le=36_500,
+        allow_inf_nan=False,
+        description="How long deliveries are kept, to be looked at and sent again.",
+    )
+    mutations_poll_seconds: float = Field(
+        default=1.0,
+        ge=0.05,
+        le=60,
+        allow_inf_nan=False,
+        description="How often webhooks and the stream look for new changes.",
+    )
+    max_streams: int = Field(
+        default=100,
+        ge=0,
+        le=10_000,
+        description="Listeners to /mutations/stream at a time; they do not count as requests under way.",
+    )
     log_level: LogLevel = Field(default="info", description="Least important of our own logs that are written.")
     log_format: LogFormat = Field(
         default="auto", description="json, console, or auto: console where standard error is a terminal, else json."

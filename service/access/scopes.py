@@ -34,6 +34,16 @@ NEEDS: dict[str, Need] = {
     "get_domain_mutations": "read",
     "export_user": "admin",
     "delete_user": "admin",
+    "stream_mutations": "read",
+    "create_webhook": "admin",
+    "list_webhooks": "admin",
+    "get_webhook": "admin",
+    "update_webhook": "admin",
+    "delete_webhook": "admin",
+    "rotate_webhook_secret": "admin",
+    "test_webhook": "admin",
+    "list_webhook_deliveries": "admin",
+    "resend_webhook_deliveries": "admin",
 }
 """By operation id. `service.openapi` refuses an operation that is missing here, and until then it needs `admin`."""
 

@@ -110,6 +110,7 @@ class MutationRow(Base):
     __table_args__ = (
         Index("ix_mutations_mutation_id", "mutation_id", unique=True),
         Index("ix_mutations_position", "position"),
+        Index("ix_mutations_xid", "xid", "position"),
         Index("ix_mutations_recorded_at", "domain", "recorded_at"),
     )
 
@@ -325,3 +326,66 @@ class ApiKeyRow(Base):
     expires_at: Mapped[datetime | None] = mapped_column(TIMESTAMP)
     revoked_at: Mapped[datetime | None] = mapped_column(TIMESTAMP)
     rate_limit: Mapped[str | None] = mapped_column(Text)
+
+
+class WebhookRow(Base):
+    """Who is told of changes. Its secrets are sealed; see `service.webhooks.sealing`.
+
+    Changes whose transaction began after `since_xid` are told.
+    """
+
+    __tablename__ = "webhooks"
+
+    webhook_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    url: Mapped[str] = mapped_column(Text)
+    domain: Mapped[str | None] = mapped_column(Text)
+    description: Mapped[str] = mapped_column(Text)
+    enabled: Mapped[bool] = mapped_column(Boolean)
+    disabled_reason: Mapped[str | None] = mapped_column(Text)
+    secret: Mapped[bytes] = mapped_column(LargeBinary)
+    previous_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
+    previous_until: Mapped[datetime | None] = mapped_column(TIMESTAMP)
+    failing_since: Mapped[datetime | None] = mapped_column(TIMESTAMP)
+    since_xid: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+
+
+class WebhookDeliveryRow(Base):
+    """A change that is told to one webhook, and how far that has come.
+
+    While it is sent, `due_at` is when another replica may take it for lost; `attempts` tells one sending from the next.
+    """
+
+    __tablename__ = "webhook_deliveries"
+    __table_args__ = (
+        Index("ix_webhook_deliveries_number", "number", unique=True),
+        Index("ix_webhook_deliveries_newest", "webhook_id", "number"),
+        Index("ix_webhook_deliveries_due", "webhook_id", "due_at", postgresql_where=text("state = 'pending'")),
+        Index("ix_webhook_deliveries_oldest", "webhook_id", "created_at", postgresql_where=text("state = 'pending'")),
+        Index("ix_webhook_deliveries_created_at", "created_at"),
+    )
+
+    domain: Mapped[str] = mapped_column(Text, primary_key=True)
+    user_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    mutation_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    webhook_id: Mapped[UUID] = mapped_column(Uuid, primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, Identity(always=True))
+    state: Mapped[str] = mapped_column(Text, server_default=text("'pending'::text"))
+    attempts: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    retries: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    due_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+    created_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+    attempted_at: Mapped[datetime | None] = mapped_column(TIMESTAMP)
+    ended_at: Mapped[datetime | None] = mapped_column(TIMESTAMP)
+    status: Mapped[int | None] = mapped_column(BigInteger)
+    error: Mapped[str | None] = mapped_column(Text)
+
+
+class OutboxCursorRow(Base):
+    """How far a reader of `mutations` has come, in the order of transaction and position."""
+
+    __tablename__ = "outbox_cursors"
+
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    xid: Mapped[int] = mapped_column(BigInteger)
+    position: Mapped[int] = mapped_column(BigInteger)

@@ -18,6 +18,7 @@ from prometheus_client import (
 )
 
 import service
+from service.deliveries.sender import Kind
 from service.encoder.stats import Run
 from service.timing import Phase, Timings
 
@@ -31,6 +32,8 @@ Outcome = Literal["changed", "unchanged", "warming_up", "uncalibrated", "nothing
 """What became of one request about one user; `not_stored` is one with `persist: false`, whatever it said."""
 BehaviorResult = Literal["accepted", "late", "duplicate", "rejected"]
 
+ATTEMPT_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0)
+
 USUAL_REFUSALS = ("encoder_saturated", "too_many_requests", "database_unavailable", "not_ready")
 """Reasons that are there from the start, so that a rate over them is 0 and not nothing."""
 
@@ -41,6 +44,8 @@ class Metrics:
     Attributes:
         registry: of this app alone.
         database_wait: seconds for which a request waited for its turn at the database.
+        webhook_lag: seconds for which the oldest delivery has waited.
+        stream_listeners: clients of the stream.
     """
 
     def __init__(self) -> None:
@@ -94,6 +99,19 @@ class Metrics:
         self._refusals = self._counter(
             "swerve_refusals_total", "Answers that tell the client to come back later.", "reason", USUAL_REFUSALS
         )
+        self._deliveries = self._counter(
+            "swerve_webhook_attempts_total", "Attempts to deliver a webhook.", "outcome", get_args(Kind)
+        )
+        self._delivery_seconds = self._histogram(
+            "swerve_webhook_attempt_seconds", "How long an attempt to deliver a webhook took.", ATTEMPT_SECONDS
+        )
+        self.webhook_lag = self._gauge(
+            "swerve_webhook_oldest_seconds", "Age of the oldest delivery that an enabled webhook waits for."
+        )
+        self.stream_listeners = self._gauge("swerve_stream_listeners", "Clients that listen to the stream now.")
+        self._stream_cut = self._counter(
+            "swerve_stream_cut_total", "Listeners of the stream that were cut off.", "reason", ("slow", "key")
+        )
 
     def begun(self, method: str) -> None:
         """A request has begun."""
@@ -138,6 +156,18 @@ class Metrics:
     def refused(self, reason: str) -> None:
         """A request was told to come back later."""
         self._refusals.labels(reason).inc()
+
+    def attempted(self, outcome: Kind, seconds: float) -> None:
+        """An attempt to deliver a webhook came to something."""
+        self._deliveries.labels(outcome).inc()
+        self._delivery_seconds.observe(seconds)
+
+    def cut(self, reason: str) -> None:
+        """A listener of the stream was cut off."""
+        self._stream_cut.labels(reason).inc()
+
+    def _gauge(self, name: str, help_text: str) -> Gauge:
+        return Gauge(name, help_text, registry=self.registry)
 
     def _histogram(self, name: str, help_text: str, bounds: tuple[float, ...], *labels: str) -> Histogram:
         return Histogram(name, help_text, labels, buckets=bounds, registry=self.registry)

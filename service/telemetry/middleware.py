@@ -6,7 +6,7 @@ import time
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from structlog.contextvars import bound_contextvars
 
-from service.middleware import PROBES
+from service.middleware import PROBES, STREAMS
 from service.problems import InternalError, Problem
 from service.telemetry.metrics import Metrics
 from service.telemetry.routes import method_of, route_of
@@ -44,15 +44,17 @@ class TelemetryMiddleware:
         began = time.perf_counter()
         method, request_id = method_of(scope), str(scope.get("state", {}).get("request_id", "-"))
         status: int | None = None
+        answered: float | None = None
 
         async def send_noted(message: Message) -> None:
-            nonlocal status
+            nonlocal status, answered
             if message["type"] == "http.response.start":
                 status = message["status"]
+                answered = time.perf_counter() - began
             await send(message)
 
         self._metrics.begun(method)
-        span = None if scope["path"] in PROBES else self._tracing.begin(scope)
+        span = None if scope["path"] in PROBES | STREAMS else self._tracing.begin(scope)
         with bound_contextvars(request_id=request_id, **(span.ids if span else {})):
             try:
                 await self._app(scope, receive, send_noted)
@@ -62,8 +64,10 @@ class TelemetryMiddleware:
                     raise  # too late for another answer: the server breaks the connection off
                 await InternalError(request_id=request_id).response()(scope, receive, send_noted)
             finally:
-                seconds = time.perf_counter() - began
-                self._end(scope, span, method, CLIENT_GONE if status is None else status, seconds)
+                # Of a stream, how long it took to begin: how long somebody listens says nothing of the service.
+                if answered is None or scope["path"] not in STREAMS:
+                    answered = time.perf_counter() - began
+                self._end(scope, span, method, CLIENT_GONE if status is None else status, answered)
 
     def _end(self, scope: Scope, span: RequestSpan | None, method: str, status: int, seconds: float) -> None:
         state = scope.get("state", {})

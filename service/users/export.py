@@ -118,7 +118,9 @@ def _pending(resources: Resources, row: Row, value: bytes | None) -> dict[str, A
     return readable_pending(value, _judged_by(resources, row), dim=resources.encoder.info.dim)
 
 
-def _state(resources: Resources, row: Row, value: bytes | None) -> dict[str, Any] | None:
+def _state(resources: Resources, row: Row, value: bytes | str | None) -> dict[str, Any] | str | None:
+    if isinstance(value, str):
+        return value  # how far a delivery has come, not a detector's state
     judged_by = _judged_by(resources, row)
     return readable_state(value, judged_by, half_life=resources.settings.half_life_days * SECONDS_PER_DAY)
 

@@ -22,6 +22,7 @@ from service.database.tables import (
     SnapshotRow,
     TombstoneRow,
     UserStateRow,
+    WebhookDeliveryRow,
 )
 from service.identity import UserKeys
 
@@ -33,10 +34,11 @@ TABLES = (
     MemoryRow,
     PrivacyReleaseRow,
     IdempotencyRecordRow,
+    WebhookDeliveryRow,
     UserStateRow,
 )
 """Every table that holds something of a user, the locked one last. What is here is erased, moved to another key and
-exported."""
+exported. Changes go before their deliveries: see `service.deliveries.repository.fan_out`."""
 
 EXPORTED = (UserStateRow, TombstoneRow, *TABLES[:-1])
 """What an export shows, the few rows before the many."""

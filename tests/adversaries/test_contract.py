@@ -70,7 +70,7 @@ def test_the_service_keeps_to_its_document(serve: Serve) -> None:
         ) -> bool:
             return is_failure(client, failure, case, response)
 
-        failures, cases = run(schema)
+        failures, cases = run(schema.exclude(operation_id="stream_mutations"))  # which has no end
     assert not failures, "\n\n".join(failures)
     assert set(cases) == {"coverage", "fuzzing", "stateful"}
     assert min(cases.values()) > EXAMPLES
@@ -122,24 +122,37 @@ def is_failure(
         return again.status_code != 200 and not (
             errors and all(is_beyond_the_document(case.body, error["field"]) for error in errors)
         )
-    if isinstance(failure, RejectedPositiveData) and operation == "GET /domains/{domain}/mutations":
-        return not is_no_time(case.query or {})
-    if isinstance(failure, RejectedPositiveData) and is_of_many(case.body, response.json().get("errors", [])):
-        return False
-    if isinstance(failure, RejectedPositiveData) and operation == "POST /detect":
-        # The length of vectors is the model's, the types are the settings', and what is the future is the clock's.
-        errors = response.json().get("errors", [])
-        return not errors or not all(is_beyond_the_document(case.body, error["field"]) for error in errors)
-    if isinstance(failure, RejectedPositiveData) and operation == "PUT /items":
-        # The length of vectors is the model's; that ids are not repeated, and how attributes are bounded, is beyond it.
-        errors = response.json().get("errors", [])
-        return not errors or not all(is_item_beyond_the_document(case.body, error["field"]) for error in errors)
+    if isinstance(failure, RejectedPositiveData):
+        return not is_rightly_refused(case, response.json())
     if isinstance(failure, AcceptedNegativeData) and operation == "POST /detect/batch":
         # Each entry stands for itself: one that is malformed is refused where its result would be, not by the status.
-        of_events = isinstance(case.body, list)
-        refused = each_malformed_event_is_refused if of_events else each_malformed_entry_is_refused
-        return not refused(case.body, response.json())
+        if isinstance(case.body, list):
+            return not each_malformed_event_is_refused(case.body, response.json())
+        return not each_malformed_entry_is_refused(case.body, response.json())
     return True
+
+
+def is_rightly_refused(case: "schemathesis.Case[Any]", problem: dict[str, Any]) -> bool:
+    """Whether what was refused though the document allows it is really at fault, where no document can say so."""
+    errors = problem.get("errors", [])
+    fields = [error["field"] for error in errors]
+    if is_of_many(case.body, errors):
+        return True
+    match case.operation.label.split(" ")[1].split("/")[1]:
+        case "domains":
+            return is_no_time(case.query or {})
+        case "detect":
+            # The length of vectors is the model's, the types are the settings', and what is the future is the clock's.
+            return bool(fields) and all(is_beyond_the_document(case.body, field) for field in fields)
+        case "items":
+            # The length of vectors is the model's; that ids are not repeated, and how attributes are bounded.
+            return bool(fields) and all(is_item_beyond_the_document(case.body, field) for field in fields)
+        case "webhooks":
+            # What an address leads to is known to the network alone, and base64 by its length is beyond a pattern.
+            full = problem.get("type") == "/problems/too-many-webhooks"
+            return full or (bool(fields) and set(fields) <= {"url", "secret"})
+        case _:
+            return False
 
 
 def is_item_beyond_the_document(body: Any, field: str) -> bool:

@@ -126,7 +126,11 @@ def profile_path(tmp_path: Path, encoder: FakeEncoder) -> Path:
 
 @pytest.fixture
 def settings(tmp_path: Path, database_url: str, profile_path: Path) -> Settings:
-    # Nothing is encoded in the background: tests count statements, connections and texts.
+    # Nothing is asked of the database or the encoder beside the requests: tests count statements and texts.
     return Settings(
-        data_dir=tmp_path / "data", database_url=database_url, profile=profile_path, catalogue_poll_seconds=0.0
+        data_dir=tmp_path / "data",
+        database_url=database_url,
+        profile=profile_path,
+        catalogue_poll_seconds=0.0,
+        webhooks_workers=0,
     )

@@ -394,4 +394,5 @@ def test_what_goes_with_a_user_is_what_an_erasure_takes() -> None:
         "user_memory",
         "idempotency_records",
         "privacy_releases",
+        "webhook_deliveries",
     }

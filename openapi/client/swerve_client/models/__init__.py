@@ -13,6 +13,9 @@ from .change_kind_type_0 import ChangeKindType0
 from .check import Check
 from .cloud_event import CloudEvent
 from .contribution import Contribution
+from .delivery import Delivery
+from .delivery_page import DeliveryPage
+from .delivery_state import DeliveryState
 from .detect_options import DetectOptions
 from .detect_options_detector import DetectOptionsDetector
 from .detect_options_encoding_format import DetectOptionsEncodingFormat
@@ -37,11 +40,15 @@ from .get_item_encoding_format import GetItemEncodingFormat
 from .interest import Interest
 from .items_progress import ItemsProgress
 from .kinds import Kinds
+from .list_webhook_deliveries_state_type_0 import ListWebhookDeliveriesStateType0
 from .liveness import Liveness
 from .loaded_model import LoadedModel
 from .model_ref import ModelRef
+from .mutation import Mutation
+from .mutation_event import MutationEvent
 from .new_item import NewItem
 from .new_item_attributes import NewItemAttributes
+from .new_webhook import NewWebhook
 from .population_shift import PopulationShift
 from .problem_details import ProblemDetails
 from .profile_ref import ProfileRef
@@ -49,18 +56,26 @@ from .put_items_request import PutItemsRequest
 from .put_items_response import PutItemsResponse
 from .readiness import Readiness
 from .rejected import Rejected
+from .resend import Resend
+from .resent import Resent
+from .rotation import Rotation
 from .scores import Scores
 from .snapshot import Snapshot
 from .snapshot_page import SnapshotPage
 from .snapshot_status import SnapshotStatus
 from .snapshot_taken_for import SnapshotTakenFor
 from .space_progress import SpaceProgress
+from .test_result import TestResult
 from .time_bucket import TimeBucket
 from .topic_count import TopicCount
 from .topic_counts import TopicCounts
 from .topic_difference import TopicDifference
 from .topic_share import TopicShare
 from .topics import Topics
+from .webhook import Webhook
+from .webhook_list import WebhookList
+from .webhook_update import WebhookUpdate
+from .webhook_with_secret import WebhookWithSecret
 from .withheld import Withheld
 from .withheld_reason import WithheldReason
 
@@ -78,6 +93,9 @@ __all__ = (
     "Check",
     "CloudEvent",
     "Contribution",
+    "Delivery",
+    "DeliveryPage",
+    "DeliveryState",
     "DetectOptions",
     "DetectOptionsDetector",
     "DetectOptionsEncodingFormat",
@@ -102,11 +120,15 @@ __all__ = (
     "Interest",
     "ItemsProgress",
     "Kinds",
+    "ListWebhookDeliveriesStateType0",
     "Liveness",
     "LoadedModel",
     "ModelRef",
+    "Mutation",
+    "MutationEvent",
     "NewItem",
     "NewItemAttributes",
+    "NewWebhook",
     "PopulationShift",
     "ProblemDetails",
     "ProfileRef",
@@ -114,18 +136,26 @@ __all__ = (
     "PutItemsResponse",
     "Readiness",
     "Rejected",
+    "Resend",
+    "Resent",
+    "Rotation",
     "Scores",
     "Snapshot",
     "SnapshotPage",
     "SnapshotStatus",
     "SnapshotTakenFor",
     "SpaceProgress",
+    "TestResult",
     "TimeBucket",
     "TopicCount",
     "TopicCounts",
     "TopicDifference",
     "Topics",
     "TopicShare",
+    "Webhook",
+    "WebhookList",
+    "WebhookUpdate",
+    "WebhookWithSecret",
     "Withheld",
     "WithheldReason",
 )

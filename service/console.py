@@ -1,0 +1,74 @@
+"""What all commands of the command line share: settings, and failures in one line with an exit code."""
+
+import importlib
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import NoReturn
+
+import typer
+from sqlalchemy.exc import DBAPIError
+
+from service.access.start import ExposedError
+from service.app import StartError
+from service.database.embedded import EmbeddedPostgresError
+from service.database.engine import DatabaseAwayError
+from service.database.migrate import MigrationError
+from service.detection.profile import ProfileError
+from service.encoder import ModelFolderError
+from service.errors import InputError
+from service.identity import UserKeySecretError
+from service.server import PortError
+from service.settings import Settings, SettingsError, load_settings
+
+FAILED = 1
+FAILURES = (
+    StartError,
+    ExposedError,
+    EmbeddedPostgresError,
+    DatabaseAwayError,
+    MigrationError,
+    UserKeySecretError,
+    PortError,
+)
+MISUSED = 2
+UNFINISHED = 3
+WIDE = 240
+"""Columns of a table that goes to a program."""
+MISUSES = (ModelFolderError, ProfileError, InputError)
+
+
+def load_command(name: str) -> ModuleType:
+    """A command's module, for it needs packages that the service does without."""
+    try:
+        return importlib.import_module(f"service.commands.{name}")
+    except ModuleNotFoundError as error:
+        fail(f"swerve {name} needs the package {error.name}: pip install 'swerve[calibrate]'", MISUSED)
+
+
+def read_settings(**given: str | int) -> Settings:
+    """The settings; what is given here goes before the environment."""
+    try:
+        return load_settings(**given)
+    except SettingsError as error:
+        fail(str(error), MISUSED)
+
+
+def run_command(action: Callable[[], None]) -> None:
+    """Run a command; what its operator can mend becomes one line."""
+    try:
+        action()
+    except MISUSES as error:
+        fail(str(error), MISUSED)
+    except FAILURES as error:
+        fail(str(error), FAILED)
+    except OSError as error:
+        fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", FAILED)
+    except DBAPIError as error:
+        fail(f"the database refused: {error.orig}", FAILED)
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """Leave with one line on standard error."""
+    typer.echo(f"swerve: {' '.join(message.split())}", err=True)
+    sys.exit(code)

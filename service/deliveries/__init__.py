@@ -1,0 +1,1 @@
+"""Deliveries of webhooks: from the outbox to the receivers."""

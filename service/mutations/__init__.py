@@ -1,0 +1,1 @@
+"""Changes as they are told to others: the outbox, and the stream."""

@@ -1,0 +1,1 @@
+"""Webhooks: who is told of changes, where, and signed by which secret."""
