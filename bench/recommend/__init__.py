@@ -1,0 +1,1 @@
+"""Next-behaviour prediction."""

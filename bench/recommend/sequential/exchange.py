@@ -1,0 +1,87 @@
+"""What goes to the training and what comes back, as files of arrays. Needs numpy alone, so that either side can read it.
+
+Items are whole numbers from 0, the same on both sides; a history is an array of them, oldest first.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Items = NDArray[np.int64]
+UNKNOWN = -1
+"""Rank of an item that no fit user had: a model of item ids cannot rank it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a model is trained on, and where it is asked.
+
+    Attributes:
+        fit: histories of the fit users.
+        held: histories of the held-out users.
+        targets: (n, 2) int64: which held-out history, and the position in it of the behaviour to foretell from those
+            before it; in ascending order.
+    """
+
+    fit: Sequence[Items]
+    held: Sequence[Items]
+    targets: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of it.
+
+    Attributes:
+        ranks: (n,) int32, of each target among the items that a fit user had and the user had not yet had, from 0;
+            `UNKNOWN` where no fit user had the target itself.
+        popular: (n,) int32, the same by the number of fit users who had the item.
+        told: settings, versions, what was tried and how it went; ready for JSON.
+    """
+
+    ranks: NDArray[np.int32]
+    popular: NDArray[np.int32]
+    told: dict[str, Any]
+
+
+def write_work(work: Work, path: Path) -> None:
+    """One compressed file of arrays."""
+    fit, fit_bounds = _joined(work.fit)
+    held, held_bounds = _joined(work.held)
+    np.savez_compressed(
+        path, fit=fit, fit_bounds=fit_bounds, held=held, held_bounds=held_bounds, targets=work.targets
+    )
+
+
+def read_work(path: Path) -> Work:
+    """What `write_work` wrote."""
+    with np.load(path) as held:
+        return Work(
+            _apart(held["fit"], held["fit_bounds"]), _apart(held["held"], held["held_bounds"]), held["targets"]
+        )
+
+
+def write_answer(answer: Answer, path: Path) -> None:
+    """One compressed file of arrays, with the text among them."""
+    np.savez_compressed(path, ranks=answer.ranks, popular=answer.popular, told=np.array(json.dumps(answer.told)))
+
+
+def read_answer(path: Path) -> Answer:
+    """What `write_answer` wrote."""
+    with np.load(path) as held:
+        return Answer(held["ranks"], held["popular"], json.loads(str(held["told"])))
+
+
+def _joined(histories: Sequence[Items]) -> tuple[Items, NDArray[np.int64]]:
+    """All of them one after the other, and where each begins and the last ends."""
+    bounds = np.cumsum([0, *map(len, histories)])
+    return np.concatenate([np.empty(0, np.int64), *histories]), bounds
+
+
+def _apart(items: Items, bounds: NDArray[np.int64]) -> list[Items]:
+    return np.split(items, bounds[1:-1]) if len(bounds) > 1 else []

@@ -1,0 +1,163 @@
+"""RecTools' SASRec: its training and its scores. Runs in the environment of `requirements.txt` alone.
+
+Kang and McAuley (2018), "Self-Attentive Sequential Recommendation"; with the softmax over all items for a loss, which
+Klenitskiy and Vasilev (2023), "Turning Dross Into Gold Loss: is BERT4Rec really better than SASRec?", found far better
+than the paper's own.
+"""
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from pytorch_lightning import Trainer, seed_everything  # type: ignore[import-not-found]
+from rectools import Columns  # type: ignore[import-not-found]
+from rectools.dataset import Dataset  # type: ignore[import-not-found]
+from rectools.models import SASRecModel  # type: ignore[import-not-found]
+
+from bench.recommend.sequential.exchange import Items
+from bench.recommend.sequential.ranking import first_times
+
+# Both write a line of advice at every step of ours.
+logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+warnings.filterwarnings("ignore", module=r"pytorch_lightning|rectools|pydantic")
+
+BLOCKS, HEADS = 2, 2
+BATCH = 64
+"""Histories in a step of the training."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What is searched over.
+
+    Attributes:
+        factors: width of the model.
+        dropout: share of units left out in training.
+        length: behaviours that the model sees.
+        repeats: whether behaviours that repeat an item count in the loss; never are they asked for.
+        rate: learning rate.
+    """
+
+    factors: int = 64
+    dropout: float = 0.2
+    length: int = 50
+    repeats: bool = True
+    rate: float = 1e-3
+
+
+class SasRec:
+    """A model in training, an epoch at a time."""
+
+    def __init__(self, setting: Setting, fit: Sequence[Items], known: Items, seed: int) -> None:
+        seed_everything(seed, verbose=False)
+        self.setting = setting
+        self.dataset = Dataset.construct(_interactions(fit, setting))
+        self.model = SASRecModel(
+            n_blocks=BLOCKS,
+            n_heads=HEADS,
+            n_factors=setting.factors,
+            dropout_rate=setting.dropout,
+            session_max_len=setting.length,
+            lr=setting.rate,
+            batch_size=BATCH,
+            use_key_padding_mask=True,
+            get_trainer_func=_trainer,
+        )
+        self.known = known
+
+    def epoch(self) -> float:
+        """Train on every history once; the mean loss of it."""
+        self.model.fit_partial(self.dataset, min_epochs=1, max_epochs=1)
+        return float(self.model.fit_trainer.callback_metrics["train_loss"])
+
+    def scorer(self) -> "Scorer":
+        """Scores of what it has learnt so far."""
+        return Scorer(self.model, self.known)
+
+
+class Scorer:
+    """Scores of histories by a trained model: the last place of the encoded history against every item.
+
+    The library's own `recommend` does the same, but takes each history as a data frame, and gives the best items only.
+    """
+
+    def __init__(self, model: SASRecModel, known: Items) -> None:
+        ids = model.data_preparator.item_id_map
+        # The library numbers items itself, and leaves out those that no window holds.
+        inner = np.zeros(len(known) + 1, np.int64)
+        inner[1:] = [ids.to_internal.get(item, 0) for item in known.tolist()]
+        self.inner = inner
+        self.backbone = model.torch_model.eval()
+        with torch.no_grad():
+            self.items = self.backbone.item_model.get_all_embeddings()
+
+    def __call__(self, before: NDArray[np.int64]) -> NDArray[np.float32]:
+        """(b, length) places to (b, known + 1) scores."""
+        with torch.no_grad():
+            encoded = self.backbone.encode_sessions({"x": torch.from_numpy(self.inner[before])}, self.items)[:, -1]
+            scores: NDArray[np.float32] = (encoded @ self.items.T).numpy()
+        scores[:, 0] = -np.inf  # the library's padding, which items without a number of its own share
+        return scores[:, self.inner]
+
+
+def recommended(model: SasRec, histories: Sequence[Items], count: int) -> list[Items]:
+    """The library's own recommendations after each history, best first, seen items left out; to check `Scorer` by."""
+    users = np.repeat(np.arange(len(histories)), [len(history) for history in histories])
+    frame = pd.DataFrame(
+        {
+            Columns.User: users,
+            Columns.Item: np.concatenate(histories),
+            Columns.Weight: 1.0,
+            Columns.Datetime: pd.to_datetime(np.arange(len(users)), unit="s"),
+        }
+    )
+    found = model.model.recommend(
+        np.arange(len(histories)), Dataset.construct(frame), k=count, filter_viewed=True, on_unsupported_targets="ignore"
+    )
+    found = found.sort_values([Columns.User, Columns.Rank])
+    return [found.loc[found[Columns.User] == user, Columns.Item].to_numpy() for user in range(len(histories))]
+
+
+def _trainer() -> Trainer:
+    return Trainer(
+        max_epochs=1,
+        accelerator="cpu",
+        devices=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        deterministic=True,
+    )
+
+
+def _interactions(fit: Sequence[Items], setting: Setting) -> pd.DataFrame:
+    """The library's frame, a user of its own for each window of a history, for it trains on the newest window alone."""
+    rows = list(_windows(fit, setting))
+    lengths = [len(items) for items, _ in rows]
+    return pd.DataFrame(
+        {
+            Columns.User: np.repeat(np.arange(len(rows)), lengths),
+            Columns.Item: np.concatenate([items for items, _ in rows]),
+            Columns.Weight: np.concatenate([weights for _, weights in rows]),
+            Columns.Datetime: pd.to_datetime(np.arange(sum(lengths)), unit="s"),
+        }
+    )
+
+
+def _windows(fit: Sequence[Items], setting: Setting) -> Iterator[tuple[Items, NDArray[np.float64]]]:
+    """Windows of a history, the newest full, with weights; each begins with the last behaviour of the one before it.
+
+    So every behaviour but the very first is asked for once.
+    """
+    for items in fit:
+        weights = np.where(setting.repeats | first_times(items), 1.0, 0.0)
+        for end in range(len(items), 1, -setting.length):
+            window = slice(max(0, end - setting.length - 1), end)
+            if weights[window][1:].any():
+                yield items[window], weights[window]
