@@ -1,8 +1,9 @@
-"""What goes to the training and what comes back, as files of arrays. Needs numpy alone, so that either side can read it.
+"""What goes to the training and what comes back, as files of arrays. Needs numpy alone, so either side can read it.
 
 Items are whole numbers from 0, the same on both sides; a history is an array of them, oldest first.
 """
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,17 +54,13 @@ def write_work(work: Work, path: Path) -> None:
     """One compressed file of arrays."""
     fit, fit_bounds = _joined(work.fit)
     held, held_bounds = _joined(work.held)
-    np.savez_compressed(
-        path, fit=fit, fit_bounds=fit_bounds, held=held, held_bounds=held_bounds, targets=work.targets
-    )
+    np.savez_compressed(path, fit=fit, fit_bounds=fit_bounds, held=held, held_bounds=held_bounds, targets=work.targets)
 
 
 def read_work(path: Path) -> Work:
     """What `write_work` wrote."""
     with np.load(path) as held:
-        return Work(
-            _apart(held["fit"], held["fit_bounds"]), _apart(held["held"], held["held_bounds"]), held["targets"]
-        )
+        return Work(_apart(held["fit"], held["fit_bounds"]), _apart(held["held"], held["held_bounds"]), held["targets"])
 
 
 def write_answer(answer: Answer, path: Path) -> None:
@@ -75,6 +72,15 @@ def read_answer(path: Path) -> Answer:
     """What `write_answer` wrote."""
     with np.load(path) as held:
         return Answer(held["ranks"], held["popular"], json.loads(str(held["told"])))
+
+
+def digest(*arrays: NDArray[np.int64]) -> str:
+    """Of what the arrays hold: the same for the same numbers, anywhere."""
+    told = hashlib.sha256()
+    for array in arrays:
+        told.update(f"{array.shape}".encode())
+        told.update(np.ascontiguousarray(array, "<i8").tobytes())
+    return told.hexdigest()
 
 
 def _joined(histories: Sequence[Items]) -> tuple[Items, NDArray[np.int64]]:

@@ -29,6 +29,7 @@ warnings.filterwarnings("ignore", module=r"pytorch_lightning|rectools|pydantic")
 BLOCKS, HEADS = 2, 2
 BATCH = 64
 """Histories in a step of the training."""
+MOST_EPOCHS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,8 @@ class Setting:
 class SasRec:
     """A model in training, an epoch at a time."""
 
-    def __init__(self, setting: Setting, fit: Sequence[Items], known: Items, seed: int) -> None:
+    def __init__(self, setting: Setting, fit: Sequence[Items], seed: int) -> None:
         seed_everything(seed, verbose=False)
-        self.setting = setting
         self.dataset = Dataset.construct(_interactions(fit, setting))
         self.model = SASRecModel(
             n_blocks=BLOCKS,
@@ -68,16 +68,11 @@ class SasRec:
             use_key_padding_mask=True,
             get_trainer_func=_trainer,
         )
-        self.known = known
 
     def epoch(self) -> float:
         """Train on every history once; the mean loss of it."""
         self.model.fit_partial(self.dataset, min_epochs=1, max_epochs=1)
         return float(self.model.fit_trainer.callback_metrics["train_loss"])
-
-    def scorer(self) -> "Scorer":
-        """Scores of what it has learnt so far."""
-        return Scorer(self.model, self.known)
 
 
 class Scorer:
@@ -105,7 +100,7 @@ class Scorer:
         return scores[:, self.inner]
 
 
-def recommended(model: SasRec, histories: Sequence[Items], count: int) -> list[Items]:
+def recommended(model: SASRecModel, histories: Sequence[Items], count: int) -> list[Items]:
     """The library's own recommendations after each history, best first, seen items left out; to check `Scorer` by."""
     users = np.repeat(np.arange(len(histories)), [len(history) for history in histories])
     frame = pd.DataFrame(
@@ -116,16 +111,21 @@ def recommended(model: SasRec, histories: Sequence[Items], count: int) -> list[I
             Columns.Datetime: pd.to_datetime(np.arange(len(users)), unit="s"),
         }
     )
-    found = model.model.recommend(
-        np.arange(len(histories)), Dataset.construct(frame), k=count, filter_viewed=True, on_unsupported_targets="ignore"
+    found = model.recommend(
+        np.arange(len(histories)),
+        Dataset.construct(frame),
+        k=count,
+        filter_viewed=True,
+        on_unsupported_targets="ignore",
     )
     found = found.sort_values([Columns.User, Columns.Rank])
     return [found.loc[found[Columns.User] == user, Columns.Item].to_numpy() for user in range(len(histories))]
 
 
 def _trainer() -> Trainer:
+    # `fit_partial` says how many epochs; a saved model is not loaded where it has had more than this.
     return Trainer(
-        max_epochs=1,
+        max_epochs=MOST_EPOCHS,
         accelerator="cpu",
         devices=1,
         logger=False,

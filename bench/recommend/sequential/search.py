@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bench.recommend.sequential.exchange import Items
 from bench.recommend.sequential.ranking import first_times, known_items, popularity, ranks
-from bench.recommend.sequential.sasrec import SasRec, Setting
+from bench.recommend.sequential.sasrec import SasRec, Scorer, Setting
 
 DIALS: dict[str, Sequence[Any]] = {
     "repeats": (True, False),
@@ -27,6 +27,7 @@ MOST_VALIDATED = 2_000
 PATIENCE = 3
 """Epochs without gain after which the validation counts as levelled off."""
 TOP = 20
+"""Ranks below it count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,22 +94,19 @@ class Search:
     def trial(self, setting: Setting) -> Trial:
         """Train until the validation levels off or the time is up."""
         began = time.process_time()
-        model = SasRec(setting, self.fit, self.known, self.seed)
+        model = SasRec(setting, self.fit, self.seed)
         course: list[tuple[float, float]] = []
         best = 0
         while time.process_time() - began < self.seconds and len(course) - best < PATIENCE:
             loss = model.epoch()
-            course.append((round(loss, 4), round(self.validate(model), 5)))
+            course.append((round(loss, 4), round(self.validate(model, setting.length), 5)))
             best = max(range(len(course)), key=lambda at: (course[at][1], -at)) + 1
         seconds = time.process_time() - began
         trial = Trial(setting, best, course[best - 1][1], course, len(course) - best >= PATIENCE, round(seconds, 1))
         print(trial, file=sys.stderr, flush=True)
         return trial
 
-    def validate(self, model: SasRec) -> float:
+    def validate(self, model: SasRec, length: int) -> float:
         """NDCG at 20 over the validation's targets."""
-        length = model.setting.length
-        found = ranks(
-            model.scorer(), self.validating, self.targets, self.known, length=length, otherwise=self.popular
-        )
-        return ndcg(found)
+        score = Scorer(model.model, self.known)
+        return ndcg(ranks(score, self.validating, self.targets, self.known, length=length, otherwise=self.popular))

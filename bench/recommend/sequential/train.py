@@ -1,6 +1,6 @@
-"""Train SASRec on the fit users, choose its setting on some of them, and rank every target of the held-out users.
+"""Choose a setting on some of the fit users, and train SASRec on all of them.
 
-    nice -n 15 FOLDER/bin/python -m bench.recommend.sequential.train WORK.npz ANSWER.npz --seconds 600
+    nice -n 15 FOLDER/bin/python -m bench.recommend.sequential.train WORK.npz MODEL --seconds 600
 
 FOLDER is what `install` made; run it where `bench` lies. It imports nothing of Swerve but the modules beside it.
 
@@ -11,55 +11,34 @@ gives the same result.
 """
 
 import argparse
+import pickle
 import time
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from bench.recommend.sequential.exchange import Answer, Work, read_work, write_answer
-from bench.recommend.sequential.ranking import known_items, popularity, ranks
-from bench.recommend.sequential.sasrec import BATCH, BLOCKS, HEADS, SasRec, recommended
-from bench.recommend.sequential.search import TOP, Search, Trial
+from bench.recommend.sequential.exchange import Work, digest, read_work
+from bench.recommend.sequential.sasrec import BATCH, BLOCKS, HEADS, SasRec
+from bench.recommend.sequential.search import Search, Trial
 
 PACKAGES = ("RecTools", "numpy", "pytorch-lightning", "torch")
 SEARCHING = 0.6
 """Share of the time that goes to the search."""
-CHECKED = 200
-"""Targets, evenly spread, at which the ranks are compared with the library's own recommendations."""
 
 
-class CheckError(Exception):
-    """The ranks are not those of the library's own recommendations."""
+def train(work: Work, seconds: float, seed: int) -> dict[str, Any]:
+    """The library's model, what it was trained on, and how that went.
 
-
-def train(work: Work, trial: Trial, seconds: float, seed: int) -> tuple[SasRec, dict[str, Any]]:
-    """A model of all fit users, and how its training went.
-
-    As many epochs as served the trial best; where the trial was still improving when its time was up, as many more as
-    the time allows.
+    Args:
+        work: histories of the fit users; the others are not looked at.
+        seconds: of the processor, about.
+        seed: of the validating users, and of the training.
     """
-    began = time.process_time()
-    model = SasRec(trial.setting, work.fit, known_items(work.fit), seed)
-    losses: list[float] = []
-    while len(losses) < trial.epochs or (not trial.levelled_off and time.process_time() - began < seconds):
-        losses.append(round(model.epoch(), 4))
-    told = {"epochs": len(losses), "losses": losses, "seconds": round(time.process_time() - began, 1)}
-    return model, told
-
-
-def answer(work: Work, seconds: float, seed: int) -> Answer:
-    """Search, train, rank, and check."""
     best, trials = Search(work.fit, seconds * SEARCHING, seed).best()
-    model, trained = train(work, best, seconds * (1 - SEARCHING), seed)
-    popular, length = popularity(work.fit, model.known), best.setting.length
-    found, by_popularity = (
-        ranks(score, work.held, work.targets, model.known, length=length, otherwise=popular)
-        for score in (model.scorer(), lambda before: np.tile(popular, (len(before), 1)))
-    )
+    model, course = _finally(work, best, seconds * (1 - SEARCHING), seed)
     told = {
         "model": "SASRec",
         "versions": {package: version(package) for package in PACKAGES},
@@ -68,45 +47,40 @@ def answer(work: Work, seconds: float, seed: int) -> Answer:
         "seconds_allowed": seconds,
         "search": [asdict(trial) for trial in trials],
         "validation_levelled_off": best.levelled_off,
-        "training": trained,
-        "known_items": len(model.known),
-        "checked_against_the_library": check(model, work, found),
+        "training": course,
     }
-    return Answer(found, by_popularity, told)
+    return {"model": model.model, "fit": digest(*work.fit), "told": told}
 
 
-def check(model: SasRec, work: Work, found: np.ndarray[Any, np.dtype[np.int32]]) -> int:
-    """Compare ranks with the library's own recommendations; how many were compared.
+def _finally(work: Work, trial: Trial, seconds: float, seed: int) -> tuple[SasRec, dict[str, Any]]:
+    """A model of all fit users, and how its training went.
 
-    Raises:
-        CheckError: a target has another place there.
+    As many epochs as served the trial best; where the trial was still improving when its time was up, as many more as
+    the time allows.
     """
-    ranked = np.flatnonzero((found >= 0) & (work.targets[:, 1] > 0))
-    some = ranked[np.linspace(0, len(ranked) - 1, min(CHECKED, len(ranked))).astype(int)]
-    rows = [row for row in some if np.isin(work.held[work.targets[row, 0]][: work.targets[row, 1]], model.known).any()]
-    histories = [work.held[who][:position] for who, position in work.targets[rows]]
-    targets = [work.held[who][position] for who, position in work.targets[rows]]
-    for row, target, best in zip(rows, targets, recommended(model, histories, TOP), strict=True):
-        place = np.flatnonzero(best == target)
-        if (int(place[0]) if len(place) else TOP) != min(int(found[row]), TOP):
-            raise CheckError(f"target {row} has rank {found[row]} here, and {place} in the library's own list")
-    return len(rows)
+    began = time.process_time()
+    model = SasRec(trial.setting, work.fit, seed)
+    losses: list[float] = []
+    while len(losses) < trial.epochs or (not trial.levelled_off and time.process_time() - began < seconds):
+        losses.append(round(model.epoch(), 4))
+    return model, {"epochs": len(losses), "losses": losses, "seconds": round(time.process_time() - began, 1)}
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description="Train SASRec and rank the targets.")
+    parser = argparse.ArgumentParser(description="Train SASRec on the fit users.")
     parser.add_argument("work", type=Path)
-    parser.add_argument("answer", type=Path)
+    parser.add_argument("model", type=Path)
     parser.add_argument("--seconds", type=float, default=600.0)
     parser.add_argument("--seed", type=int, default=20)
     return parser.parse_args()
 
 
 def main() -> None:
-    """Read the work, and write the answer."""
+    """Read the work, and write the model."""
     arguments = _arguments()
     torch.set_num_threads(1)
-    write_answer(answer(read_work(arguments.work), arguments.seconds, arguments.seed), arguments.answer)
+    made = train(read_work(arguments.work), arguments.seconds, arguments.seed)
+    arguments.model.write_bytes(pickle.dumps(made))
 
 
 if __name__ == "__main__":
