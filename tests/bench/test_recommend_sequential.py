@@ -65,7 +65,7 @@ def test_first_times() -> None:
 
 def test_ranks_are_among_known_items_that_the_user_has_not_had() -> None:
     found = ranks(Recorder(), HELD, TARGETS, KNOWN, length=3, otherwise=POPULAR)
-    # 70 stands below 90 alone, and 30 below 50 and 90, for 70 is seen; before 50 no known item is, so popularity ranks it
+    # 70 stands below 90; 30 below 50 and 90, for 70 is seen. Before 50 there is no known item: popularity ranks it.
     assert found.tolist() == [UNKNOWN, 1, 2, UNKNOWN, 1, 0]
 
 
@@ -122,14 +122,26 @@ def test_measures_count_unknown_targets_as_missed_and_apart() -> None:
     assert nothing["known"] == {"targets": 0, "hit_rate": None, "ndcg": None}
 
 
-def test_a_result_is_read_for_the_targets_that_it_is_of_and_no_others(tmp_path: Path) -> None:
+def test_a_result_is_read_by_user_and_behavior(tmp_path: Path) -> None:
     found = np.array([0, UNKNOWN, 99, 100, 5_000, 7], np.int32)
     path = tmp_path / "deep" / "sequential-any.json"
-    results.write_result(WORK, Answer(found, found, {"model": "any"}), path, set="any")
-    ranks_read, told = results.read_ranks(WORK, path)
-    assert ranks_read.tolist() == [0, UNKNOWN, 99, results.LAST, results.LAST, 7]
-    assert (told["set"], told["model"], told["targets"]) == ("any", "any", 6)
-    with pytest.raises(results.ResultError, match=r"python -m bench\.recommend\.sequential again"):
-        results.read_ranks(Work(FIT, HELD, TARGETS[:-1]), path)
-    with pytest.raises(results.ResultError, match="there is no"):
-        results.read_ranks(WORK, tmp_path / "sequential-none.json")
+    results.write_result(WORK, ["a", "b", "c"], Answer(found, found, {"model": "any"}), path, set="any")
+    skip = results.NOT_ASKED
+    c, a = results.read_ranks(path, ["c", "a"], [HELD[2], HELD[0]])
+    assert a.tolist() == [skip, 0, UNKNOWN, 99, skip]
+    assert c.tolist() == [skip, 7, skip]
+    assert results.read_ranks(path, ["b"], HELD[1:2])[0].tolist() == [skip, results.LAST, results.LAST]
+
+
+@pytest.mark.parametrize(("user", "history"), [("d", HELD[0]), ("a", HELD[1]), ("a", HELD[0][:-1])])
+def test_a_result_is_not_read_for_another_history(user: str, history: Items, tmp_path: Path) -> None:
+    path = tmp_path / "sequential-any.json"
+    found = np.zeros(len(TARGETS), np.int32)
+    results.write_result(WORK, ["a", "b", "c"], Answer(found, found, {}), path)
+    with pytest.raises(results.ResultError, match=r"holds no ranks of '\w' with that history: run python -m"):
+        results.read_ranks(path, [user], [history])
+
+
+def test_a_result_that_is_missing_names_the_command(tmp_path: Path) -> None:
+    with pytest.raises(results.ResultError, match=r"run python -m bench\.recommend\.sequential"):
+        results.read_ranks(tmp_path / "sequential-none.json", [], [])

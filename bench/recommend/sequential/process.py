@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[3]
 """Where `bench` lies."""
 NICE = ("nice", "-n", "15")
 MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(2**33), "MALLOC_TRIM_THRESHOLD_": str(2**34), "MALLOC_TOP_PAD_": str(2**28)}
-"""glibc keeps what a step gave back, rather than have the system clear it for the next: it halves the time of a step."""
+"""glibc keeps what a step gave back, rather than have the system clear it for the next: half the time of a step."""
 
 
 class ProcessError(Exception):

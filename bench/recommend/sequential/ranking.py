@@ -35,6 +35,12 @@ def first_times(items: Items) -> NDArray[np.bool_]:
     return first
 
 
+def first_targets(histories: Sequence[Items]) -> NDArray[np.int64]:
+    """(n, 2) every behaviour but a history's first that is the first with its item."""
+    rows = [(row, at) for row, items in enumerate(histories) for at in np.flatnonzero(first_times(items)) if at]
+    return np.array(rows, np.int64).reshape(-1, 2)
+
+
 def popularity(fit: Sequence[Items], known: Items) -> NDArray[np.float32]:
     """(known + 1,) number of fit users who had each item, by place."""
     had = np.concatenate([np.unique(history) for history in fit])

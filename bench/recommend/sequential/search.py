@@ -10,21 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.recommend.sequential.exchange import Items
-from bench.recommend.sequential.ranking import first_times, known_items, popularity, ranks
+from bench.recommend.sequential.ranking import first_targets, known_items, popularity, ranks
 from bench.recommend.sequential.sasrec import SasRec, Scorer, Setting
 
 DIALS: dict[str, Sequence[Any]] = {
-    "repeats": (True, False),
     "dropout": (0.2, 0.5),
     "factors": (64, 128),
-    "length": (50, 100),
 }
 """In this order; the first value of each is where the search begins."""
 VALIDATING = 10
 """One fit user in so many."""
 MOST_VALIDATED = 2_000
 """Targets that an epoch is validated at, at random."""
-PATIENCE = 3
+PATIENCE = 8
 """Epochs without gain after which the validation counts as levelled off."""
 TOP = 20
 """Ranks below it count."""
@@ -56,12 +54,6 @@ def ndcg(found: NDArray[np.int32]) -> float:
     return float(np.mean(np.where((found >= 0) & (found < TOP), 1 / np.log2(np.maximum(found, 0) + 2), 0)))
 
 
-def first_targets(histories: Sequence[Items]) -> NDArray[np.int64]:
-    """(n, 2) every behaviour but a history's first that is the first with its item."""
-    rows = [(row, at) for row, items in enumerate(histories) for at in np.flatnonzero(first_times(items)) if at]
-    return np.array(rows, np.int64).reshape(-1, 2)
-
-
 class Search:
     """Trials on a part of the fit users, validated on the rest."""
 
@@ -84,8 +76,6 @@ class Search:
         best = self.trial(Setting(**{dial: values[0] for dial, values in DIALS.items()}))
         trials = [best]
         for dial, values in DIALS.items():
-            if dial == "repeats" and all(first_times(items).all() for items in self.fit):
-                continue
             for value in values[1:]:
                 trials.append(self.trial(replace(best.setting, **{dial: value})))
                 best = max(best, trials[-1], key=lambda trial: trial.ndcg)

@@ -25,7 +25,7 @@ from bench.recommend.sequential.sasrec import BATCH, BLOCKS, HEADS, SasRec
 from bench.recommend.sequential.search import Search, Trial
 
 PACKAGES = ("RecTools", "numpy", "pytorch-lightning", "torch")
-SEARCHING = 0.6
+SEARCHING = 0.5
 """Share of the time that goes to the search."""
 
 
