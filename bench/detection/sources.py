@@ -44,18 +44,23 @@ def topics_planted(data: Path, seed: int) -> Source:
 
     Users of the fit draw from one half of the titles, those of the test from the other.
     """
-    frame = pl.read_csv(data / "topic_titles.csv")
-    texts, items = _distinct(frame["text"].to_list())
-    subjects, of = np.unique(frame["topic"].to_numpy(), return_inverse=True)
     rng = np.random.default_rng(seed)
-    half = rng.random(len(items)) < 0.5
-    pools = [[items[side & (of == k)] for k in range(len(subjects))] for side in (half, ~half)]
+    texts, pools = topic_pools(data, rng)
     fit = [made_up(rng, pools[0], f"fit {n}", length=150) for n in range(800)]
     test = [made_up(rng, pools[1], f"test {n}", length=100) for n in range(1000)]
     changing = [
         made_up(rng, pools[1], f"changing {n}", length=100, change=int(rng.integers(30, 61))) for n in range(800)
     ]
     return Source(texts, fit, test, {"other subjects from one behaviour on": changing})
+
+
+def topic_pools(data: Path, rng: np.random.Generator) -> tuple[list[str], list[list[NDArray[np.int64]]]]:
+    """Titles, and of either half of them at random, those of each subject, as rows."""
+    frame = pl.read_csv(data / "topic_titles.csv")
+    texts, items = _distinct(frame["text"].to_list())
+    subjects, of = np.unique(frame["topic"].to_numpy(), return_inverse=True)
+    half = rng.random(len(items)) < 0.5
+    return texts, [[items[side & (of == k)] for k in range(len(subjects))] for side in (half, ~half)]
 
 
 def movietweetings(data: Path, seed: int) -> Source:

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from bench.recommend.sequential.exchange import Answer, Items, Work, digest, read_work, write_answer
-from bench.recommend.sequential.ranking import known_items, popularity, ranks
+from bench.recommend.sequential.ranking import popularity, ranks
 from bench.recommend.sequential.sasrec import Scorer, recommended
 from bench.recommend.sequential.search import TOP
 
@@ -36,7 +36,7 @@ def rank(work: Work, made: dict[str, Any]) -> Answer:
     """
     if made["fit"] != digest(*work.fit):
         raise RankError("the model was trained on other fit users: remove it, so that it is trained anew")
-    known = known_items(work.fit)
+    known = made["known"]
     popular, length = popularity(work.fit, known), made["told"]["setting"]["length"]
     found, by_popularity = (
         ranks(score, work.held, work.targets, known, length=length, otherwise=popular)

@@ -1,52 +1,64 @@
-"""The search for a setting: trials on nine tenths of the fit users, validated on the others."""
+"""A race of settings: each is trained for a while, and the one that validates best goes on."""
 
+import pickle
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.recommend.sequential.exchange import Items
-from bench.recommend.sequential.ranking import first_targets, known_items, popularity, ranks
+from bench.recommend.sequential.ranking import Score, first_targets, known_items, popularity, ranks
 from bench.recommend.sequential.sasrec import SasRec, Scorer, Setting
 
-DIALS: dict[str, Sequence[Any]] = {
-    "dropout": (0.2, 0.5),
-    "factors": (64, 128),
-}
-"""In this order; the first value of each is where the search begins."""
-VALIDATING = 10
-"""One fit user in so many."""
+SETTINGS = (Setting(), Setting(dropout=0.5), Setting(factors=128))
+VALIDATING = 20
+"""One fit user in so many validates, and is not trained on."""
 MOST_VALIDATED = 2_000
 """Targets that an epoch is validated at, at random."""
-PATIENCE = 8
-"""Epochs without gain after which the validation counts as levelled off."""
+TRYING = 0.1
+"""Share of the time that each setting has before the best goes on."""
+PATIENCE = 0.5
+"""The validation has levelled off when it has gained nothing over the last half of the epochs. It often falls for a
+while, between learning what is popular and learning what follows what, so patience must grow with the training."""
+FEWEST_EPOCHS = 8
+"""Before that, nothing has levelled off."""
 TOP = 20
 """Ranks below it count."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """How a setting did.
+@dataclass
+class Entry:
+    """A setting in the race.
 
     Attributes:
-        setting: what was tried.
-        epochs: the epoch that did best, from 1.
-        ndcg: at 20, of the validation, at that epoch.
-        course: loss and validation of each epoch.
-        levelled_off: whether the validation stopped improving before the time was up.
-        seconds: of the processor.
+        setting: what is trained.
+        model: in training.
+        course: mean loss, and NDCG at 20 of the validation, of each epoch.
+        best: the epoch that validated best, from 1.
+        kept: the library's model as it was then, pickled.
+        seconds: of the processor so far.
     """
 
     setting: Setting
-    epochs: int
-    ndcg: float
-    course: list[tuple[float, float]]
-    levelled_off: bool
-    seconds: float
+    model: SasRec
+    course: list[tuple[float, float]] = field(default_factory=list)
+    best: int = 0
+    kept: bytes = b""
+    seconds: float = 0.0
+
+    @property
+    def ndcg(self) -> float:
+        """Of the best epoch."""
+        return self.course[self.best - 1][1]
+
+    @property
+    def levelled_off(self) -> bool:
+        """Whether more epochs promise nothing."""
+        return len(self.course) >= FEWEST_EPOCHS and self.best <= len(self.course) * PATIENCE
 
 
 def ndcg(found: NDArray[np.int32]) -> float:
@@ -54,10 +66,10 @@ def ndcg(found: NDArray[np.int32]) -> float:
     return float(np.mean(np.where((found >= 0) & (found < TOP), 1 / np.log2(np.maximum(found, 0) + 2), 0)))
 
 
-class Search:
-    """Trials on a part of the fit users, validated on the rest."""
+class Race:
+    """Settings on most of the fit users, validated on the rest."""
 
-    def __init__(self, fit: Sequence[Items], seconds: float, seed: int) -> None:
+    def __init__(self, fit: Sequence[Items], seed: int) -> None:
         rng = np.random.default_rng(seed)
         order = rng.permutation(len(fit))
         some = max(1, len(fit) // VALIDATING)
@@ -69,34 +81,47 @@ class Search:
             targets = targets[np.sort(rng.choice(len(targets), MOST_VALIDATED, replace=False))]
         self.targets = targets
         self.popular = popularity(self.fit, self.known)
-        self.seconds, self.seed = seconds / (1 + sum(len(values) - 1 for values in DIALS.values())), seed
+        self.seed = seed
 
-    def best(self) -> tuple[Trial, list[Trial]]:
-        """The best trial, and all in order."""
-        best = self.trial(Setting(**{dial: values[0] for dial, values in DIALS.items()}))
-        trials = [best]
-        for dial, values in DIALS.items():
-            for value in values[1:]:
-                trials.append(self.trial(replace(best.setting, **{dial: value})))
-                best = max(best, trials[-1], key=lambda trial: trial.ndcg)
-        return best, trials
+    def run(self, seconds: float) -> tuple[Entry, dict[str, Any]]:
+        """The winner, and how everything went; about so many seconds of the processor."""
+        entries = [Entry(setting, SasRec(setting, self.fit, self.seed)) for setting in SETTINGS]
+        for entry in entries:
+            self.train(entry, seconds * TRYING)
+        first = [(entry.setting, entry.course[:], round(entry.seconds, 1)) for entry in entries]
+        winner = max(entries, key=lambda entry: entry.ndcg)
+        self.train(winner, seconds - sum(entry.seconds for entry in entries if entry is not winner))
+        told = {
+            "tried": [{"setting": setting, "course": course, "seconds": spent} for setting, course, spent in first],
+            "course": winner.course,
+            "best_epoch": winner.best,
+            "levelled_off": winner.levelled_off,
+            "seconds": round(sum(entry.seconds for entry in entries), 1),
+            "validating_users": len(self.validating),
+            "validation_of_most_popular": round(ndcg(self._ranks(self._by_popularity, winner.setting.length)), 5),
+        }
+        return winner, told
 
-    def trial(self, setting: Setting) -> Trial:
-        """Train until the validation levels off or the time is up."""
-        began = time.process_time()
-        model = SasRec(setting, self.fit, self.seed)
-        course: list[tuple[float, float]] = []
-        best = 0
-        while time.process_time() - began < self.seconds and len(course) - best < PATIENCE:
-            loss = model.epoch()
-            course.append((round(loss, 4), round(self.validate(model, setting.length), 5)))
-            best = max(range(len(course)), key=lambda at: (course[at][1], -at)) + 1
-        seconds = time.process_time() - began
-        trial = Trial(setting, best, course[best - 1][1], course, len(course) - best >= PATIENCE, round(seconds, 1))
-        print(trial, file=sys.stderr, flush=True)
-        return trial
+    def train(self, entry: Entry, seconds: float) -> None:
+        """An epoch at least, and more until the entry has had so many seconds in all, or has levelled off."""
+        while True:
+            began = time.process_time()
+            loss = entry.model.epoch()
+            gain = self.validate(entry)
+            entry.course.append((round(loss, 4), round(gain, 5)))
+            if gain > max([gained for _, gained in entry.course[:-1]], default=-1.0):
+                entry.best, entry.kept = len(entry.course), pickle.dumps(entry.model.model)
+            entry.seconds += time.process_time() - began
+            print(entry.setting, len(entry.course), entry.course[-1], file=sys.stderr, flush=True)
+            if entry.seconds >= seconds or entry.levelled_off:
+                return
 
-    def validate(self, model: SasRec, length: int) -> float:
+    def validate(self, entry: Entry) -> float:
         """NDCG at 20 over the validation's targets."""
-        score = Scorer(model.model, self.known)
-        return ndcg(ranks(score, self.validating, self.targets, self.known, length=length, otherwise=self.popular))
+        return ndcg(self._ranks(Scorer(entry.model.model, self.known), entry.setting.length))
+
+    def _ranks(self, score: Score, length: int) -> NDArray[np.int32]:
+        return ranks(score, self.validating, self.targets, self.known, length=length, otherwise=self.popular)
+
+    def _by_popularity(self, before: NDArray[np.int64]) -> NDArray[np.float32]:
+        return np.tile(self.popular, (len(before), 1))
