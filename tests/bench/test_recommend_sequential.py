@@ -8,7 +8,15 @@ from numpy.typing import NDArray
 
 from bench.recommend.sequential import exchange, results
 from bench.recommend.sequential.exchange import UNKNOWN, Answer, Items, Work
-from bench.recommend.sequential.ranking import first_times, known_items, places, popularity, ranks
+from bench.recommend.sequential.ranking import (
+    first_targets,
+    first_times,
+    known_items,
+    places,
+    popularity,
+    ranks,
+    share_known,
+)
 
 
 def items(*some: int) -> Items:
@@ -57,6 +65,16 @@ def test_places_count_from_one_and_none_is_had_by_an_unknown_item() -> None:
 
 def test_popularity_counts_users_not_behaviours() -> None:
     assert POPULAR.tolist() == [0, 1, 3, 2, 1, 1]
+
+
+def test_the_share_of_targets_that_can_be_ranked() -> None:
+    assert share_known(WORK) == pytest.approx(4 / 6)
+    assert share_known(Work(FIT, HELD, TARGETS[:0])) == 0.0
+
+
+def test_targets_are_first_times_but_not_a_first_behavior() -> None:
+    assert first_targets(HELD).tolist() == [[0, 1], [0, 2], [0, 3], [1, 1], [1, 2], [2, 1], [2, 2]]
+    assert first_targets([]).shape == (0, 2)
 
 
 def test_first_times() -> None:
@@ -145,3 +163,10 @@ def test_a_result_is_not_read_for_another_history(user: str, history: Items, tmp
 def test_a_result_that_is_missing_names_the_command(tmp_path: Path) -> None:
     with pytest.raises(results.ResultError, match=r"run python -m bench\.recommend\.sequential"):
         results.read_ranks(tmp_path / "sequential-none.json", [], [])
+
+
+def test_a_result_without_a_model_says_why(tmp_path: Path) -> None:
+    path = tmp_path / "sequential-any.json"
+    results.write_untrained(path, 0.00118, set="any")
+    with pytest.raises(results.ResultError, match=r"had the items of 0\.12% of the targets"):
+        results.read_ranks(path, [], [])

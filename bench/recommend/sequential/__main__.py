@@ -15,9 +15,13 @@ import typer
 from rich.console import Console
 
 from bench.recommend.sequential import process
-from bench.recommend.sequential.results import write_result
+from bench.recommend.sequential.ranking import share_known
+from bench.recommend.sequential.results import write_result, write_untrained
 from bench.recommend.sequential.sets import SEED, SETS
 from bench.serving.machine import machine
+
+FEWEST_KNOWN = 0.01
+"""Share of targets whose item a fit user had, below which nothing is trained: the hit rate could not exceed it."""
 
 
 def main(  # noqa: PLR0917  # typer passes them by name
@@ -37,6 +41,10 @@ def main(  # noqa: PLR0917  # typer passes them by name
         job = asked.work()
         console.print(f"{name}: {len(job.fit)} users to fit, {len(job.held)} held out, {len(job.targets)} targets")
         about = {"set": name, "machine": machine(), "items": asked.items, "fit_users": len(job.fit)}
+        path = out / f"sequential-{name}.json"
+        if (share := share_known(job)) < FEWEST_KNOWN:
+            write_untrained(path, share, **about)
+            continue
         try:
             # The interpreter's path is not resolved: a link out of an environment would lead out of it.
             model = process.train(python.absolute(), job, (work / name).absolute(), seconds=seconds, seed=SEED)
@@ -44,7 +52,7 @@ def main(  # noqa: PLR0917  # typer passes them by name
         except process.ProcessError as error:
             console.print(str(error), markup=False)
             raise typer.Exit(1) from error
-        write_result(job, [stream.user for stream in asked.held], answer, out / f"sequential-{name}.json", **about)
+        write_result(job, [stream.user for stream in asked.held], answer, path, **about)
 
 
 if __name__ == "__main__":

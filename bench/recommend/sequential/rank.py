@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from bench.recommend.sequential.exchange import Answer, Items, Work, digest, read_work, write_answer
-from bench.recommend.sequential.ranking import popularity, ranks
+from bench.recommend.sequential.ranking import by_popularity, popularity, ranks
 from bench.recommend.sequential.sasrec import Scorer, recommended
 from bench.recommend.sequential.search import TOP
 
@@ -38,12 +38,12 @@ def rank(work: Work, made: dict[str, Any]) -> Answer:
         raise RankError("the model was trained on other fit users: remove it, so that it is trained anew")
     known = made["known"]
     popular, length = popularity(work.fit, known), made["told"]["setting"]["length"]
-    found, by_popularity = (
+    found, plain = (
         ranks(score, work.held, work.targets, known, length=length, otherwise=popular)
-        for score in (Scorer(made["model"], known), lambda before: np.tile(popular, (len(before), 1)))
+        for score in (Scorer(made["model"], known), by_popularity(popular))
     )
     told = made["told"] | {"known_items": len(known), "checked_against_the_library": _check(made, work, known, found)}
-    return Answer(found, by_popularity, told)
+    return Answer(found, plain, told)
 
 
 def _check(made: dict[str, Any], work: Work, known: Items, found: NDArray[np.int32]) -> int:

@@ -9,7 +9,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.recommend.sequential.exchange import UNKNOWN, Items
+from bench.recommend.sequential.exchange import UNKNOWN, Items, Work
 
 Score = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 """(b, length) places, padded with 0 on the left, to (b, known + 1) scores; column 0 is not looked at."""
@@ -39,6 +39,18 @@ def first_targets(histories: Sequence[Items]) -> NDArray[np.int64]:
     """(n, 2) every behaviour but a history's first that is the first with its item."""
     rows = [(row, at) for row, items in enumerate(histories) for at in np.flatnonzero(first_times(items)) if at]
     return np.array(rows, np.int64).reshape(-1, 2)
+
+
+def share_known(work: Work) -> float:
+    """Share of the targets whose item a fit user had; 0 where there are no targets."""
+    had = set(known_items(work.fit).tolist())
+    known = [work.held[who][position] in had for who, position in work.targets]
+    return float(np.mean(known)) if known else 0.0
+
+
+def by_popularity(popular: NDArray[np.float32]) -> Score:
+    """A scorer that gives every history the same scores."""
+    return lambda before: np.tile(popular, (len(before), 1))
 
 
 def popularity(fit: Sequence[Items], known: Items) -> NDArray[np.float32]:

@@ -38,6 +38,7 @@ def write_result(work: Work, users: Sequence[str], answer: Answer, path: Path, *
         about: more to tell of it.
     """
     told = about | {
+        "trained": True,
         "measures": {"SASRec": measures(answer.ranks), "most popular of the fit users": measures(answer.popular)},
         **answer.told,
         "histories": {
@@ -46,6 +47,16 @@ def write_result(work: Work, users: Sequence[str], answer: Answer, path: Path, *
         },
         "ranks": pack(_by_behavior(work, answer.ranks)),
     }
+    _write(path, told)
+
+
+def write_untrained(path: Path, share: float, **about: Any) -> None:  # noqa: ANN401  # whatever is JSON
+    """Write that no model was trained, for fit users had the items of only that share of the targets."""
+    why = f"fit users had the items of {share:.2%} of the targets: a model of item ids could foretell no more"
+    _write(path, about | {"trained": False, "why": why, "share_of_targets_known": round(share, 5)})
+
+
+def _write(path: Path, told: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -86,11 +97,13 @@ def read_ranks(path: Path, users: Sequence[str], histories: Sequence[Items]) -> 
         first behaviour and those that repeat an item.
 
     Raises:
-        ResultError: there is no such file, or a user is not in it, or had another history when it was made.
+        ResultError: there is no such file, or no model was trained, or a user is not in it, or had another history when it was made.
     """
     if not path.exists():
         raise ResultError(f"there is no {path}: run python -m bench.recommend.sequential")
     told = json.loads(path.read_text(encoding="utf-8"))
+    if not told["trained"]:
+        raise ResultError(f"{path} holds no ranks: {told['why']}")
     kept: dict[str, dict[str, Any]] = told["histories"]
     bounds = np.cumsum([history["behaviors"] for history in kept.values()])
     mine = dict(zip(kept, np.split(unpack(told["ranks"]), bounds[:-1]), strict=True))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.recommend.sequential.exchange import Items
-from bench.recommend.sequential.ranking import Score, first_targets, known_items, popularity, ranks
+from bench.recommend.sequential.ranking import Score, by_popularity, first_targets, known_items, popularity, ranks
 from bench.recommend.sequential.sasrec import SasRec, Scorer, Setting
 
 SETTINGS = (Setting(), Setting(dropout=0.5), Setting(factors=128))
@@ -98,7 +98,9 @@ class Race:
             "levelled_off": winner.levelled_off,
             "seconds": round(sum(entry.seconds for entry in entries), 1),
             "validating_users": len(self.validating),
-            "validation_of_most_popular": round(ndcg(self._ranks(self._by_popularity, winner.setting.length)), 5),
+            "validation_of_most_popular": round(
+                ndcg(self._ranks(by_popularity(self.popular), winner.setting.length)), 5
+            ),
         }
         return winner, told
 
@@ -122,6 +124,3 @@ class Race:
 
     def _ranks(self, score: Score, length: int) -> NDArray[np.int32]:
         return ranks(score, self.validating, self.targets, self.known, length=length, otherwise=self.popular)
-
-    def _by_popularity(self, before: NDArray[np.int64]) -> NDArray[np.float32]:
-        return np.tile(self.popular, (len(before), 1))
