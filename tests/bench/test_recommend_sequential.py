@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from bench.recommend.sequential import exchange, results
+from bench.recommend.sequential import exchange, process, results
 from bench.recommend.sequential.exchange import UNKNOWN, Answer, Items, Work
 from bench.recommend.sequential.ranking import (
     first_targets,
@@ -170,3 +170,27 @@ def test_a_result_without_a_model_says_why(tmp_path: Path) -> None:
     results.write_untrained(path, 0.00118, set="any")
     with pytest.raises(results.ResultError, match=r"had the items of 0\.12% of the targets"):
         results.read_ranks(path, [], [])
+
+
+def interpreter(folder: Path, script: str) -> Path:
+    """A program in the place of the environment's Python."""
+    path = folder / "python"
+    path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def test_the_training_is_told_where_and_how_and_is_not_done_twice(tmp_path: Path) -> None:
+    python = interpreter(tmp_path, 'test "$1 $2" = "-m bench.recommend.sequential.train" && echo "$@" > "$4"')
+    trained = process.train(python, WORK, tmp_path / "any", seconds=5.0, seed=7)
+    told = trained.read_text(encoding="utf-8")
+    assert told.split()[4:] == ["--seconds", "5.0", "--seed", "7"]
+    assert exchange.read_work(Path(told.split()[2])).targets.tolist() == TARGETS.tolist()
+    again = process.train(interpreter(tmp_path, "exit 1"), WORK, tmp_path / "any", seconds=9.0, seed=8)
+    assert (again, again.read_text(encoding="utf-8")) == (trained, told)
+
+
+def test_a_process_that_fails_is_named_with_what_it_said(tmp_path: Path) -> None:
+    python = interpreter(tmp_path, "echo the model was trained on other fit users >&2; exit 3")
+    with pytest.raises(process.ProcessError, match=r"sequential\.rank .*\n.*trained on other fit users"):
+        process.rank(python, WORK, tmp_path / "model")

@@ -97,7 +97,8 @@ def read_ranks(path: Path, users: Sequence[str], histories: Sequence[Items]) -> 
         first behaviour and those that repeat an item.
 
     Raises:
-        ResultError: there is no such file, or no model was trained, or a user is not in it, or had another history when it was made.
+        ResultError: there is no such file, or no model was trained, or a user is not in it, or had another history
+            when it was made.
     """
     if not path.exists():
         raise ResultError(f"there is no {path}: run python -m bench.recommend.sequential")
