@@ -1,0 +1,1 @@
+"""Prediction of users' next behaviours, as a recommender would be asked for it."""
