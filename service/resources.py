@@ -56,6 +56,11 @@ class Resources:
     other_user_key_secrets: tuple[bytes, ...] = field(default=(), repr=False)
     draining: bool = False
 
+    @property
+    def secrets(self) -> tuple[bytes, ...]:
+        """Every user-key secret that is known, the service's own first."""
+        return (self.user_key_secret, *self.other_user_key_secrets)
+
     def keys_of(self, domain: str, user_id: str) -> UserKeys:
         """Under which keys the user may be held in the domain."""
         return user_keys(self.user_key_secret, self.other_user_key_secrets, domain, user_id)

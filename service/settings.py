@@ -147,6 +147,13 @@ class Settings(BaseSettings):
     rate_threshold: PositiveFloat = Field(default=0.1, description="Magnitude per day above which `rate` fires.")
     window_threshold: PositiveFloat = Field(default=0.6, description="Distance above which `window` fires.")
     window: PositiveInt = Field(default=10, description="Behaviours in the newest window.")
+    memory_behaviors: int = Field(
+        default=128,
+        ge=0,
+        le=1024,
+        description="How many behaviours of each of a user's newest five regimes are kept one by one, for "
+        "recommendations. 0 keeps none.",
+    )
     reorder_window_seconds: float = Field(
         default=60.0,
         ge=0,

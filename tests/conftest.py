@@ -73,6 +73,7 @@ def serving(folder: Path, model_dir: Path) -> Iterator[Serve]:
 
     def start(data: str = "data", **settings: str) -> Server:
         environment = clean_environment() | {"SWERVE_DATA_DIR": str(folder / data), "SWERVE_MODEL_DIR": str(model_dir)}
+        environment["SWERVE_DRAIN_DELAY_SECONDS"] = "0"  # no load balancer is there to look at /readyz before the end
         environment |= {f"SWERVE_{name.upper()}": value for name, value in settings.items()}
         with (folder / f"server-{len(started)}.log").open("w") as log:
             started.append(Server(folder / data, log, environment))

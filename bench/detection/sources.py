@@ -65,13 +65,13 @@ def topic_pools(data: Path, rng: np.random.Generator) -> tuple[list[str], list[l
 
 def movietweetings(data: Path, seed: int) -> Source:
     """Ratings of films in their genuine order. A film's category is the first genre that it is filed under."""
-    frame = _in_order(data / "movietweetings.csv")
+    frame = in_order(data / "movietweetings.csv")
     return _real(frame, frame["category"].str.split("|").list.first(), seed)
 
 
 def cofacts(data: Path, seed: int) -> Source:
     """Rumours that people asked about, in Chinese, with the category that each was filed under, if any."""
-    frame = _in_order(data / "cofacts_zh.csv")
+    frame = in_order(data / "cofacts_zh.csv")
     return _real(frame, frame["category"], seed)
 
 
@@ -83,6 +83,12 @@ def completejourney(_data: Path, seed: int) -> Source:
 
 def households() -> tuple[list[str], list[Stream]]:
     """Every household's purchases, in order, one for each product of a basket."""
+    frame = purchases()
+    return _streams(frame, frame["known"])
+
+
+def purchases() -> pl.DataFrame:
+    """Every household's purchases, in order, as `user_id`, `occurred_at`, `text` and `known`, the category."""
     transactions, products = tables()
     columns = ["household_id", "transaction_timestamp", "basket_id", "product_id"]
     names = ["product_id", "department", "product_category", "product_type"]
@@ -91,6 +97,7 @@ def households() -> tuple[list[str], list[Stream]]:
     frame = pl.DataFrame({name: lines[name].astype(object).where(lines[name].notna(), "") for name in names[1:]})
     frame = frame.with_columns(
         pl.Series("user_id", lines["household_id"].astype(str).tolist()),
+        pl.Series("occurred_at", lines["transaction_timestamp"].astype("int64").to_numpy()),
         known=pl.when(pl.col("product_category") == NO_CATEGORY).then(pl.lit("")).otherwise(pl.col("product_category")),
     ).filter(
         pl.col("product_type").str.starts_with(FUEL)
@@ -99,11 +106,10 @@ def households() -> tuple[list[str], list[Stream]]:
     kinds = frame.select("known", "product_type").unique()
     told = kinds.with_columns(text=pl.Series([describe(*kind) for kind in kinds.iter_rows()]))
     frame = frame.join(told, on=["known", "product_type"], how="left", maintain_order="left")
-    frame = frame.filter(pl.col("text") != "")
-    return _streams(frame, frame["known"])
+    return frame.filter(pl.col("text") != "")
 
 
-def _in_order(path: Path) -> pl.DataFrame:
+def in_order(path: Path) -> pl.DataFrame:
     """Rows by user and time; the times are all UTC and of one form, so that their text sorts as they do."""
     return pl.read_csv(path, infer_schema=False).sort("user_id", "occurred_at", maintain_order=True)
 

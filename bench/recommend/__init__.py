@@ -1,1 +1,1 @@
-"""Next-behaviour prediction."""
+"""Prediction of users' next behaviours, as a recommender would be asked for it."""

@@ -14,7 +14,7 @@ from bench.serving.phases import Figures
 from service.database.engine import make_engine
 from service.database.sessions import ReadSession, WriteSession, read_sessions, write_sessions
 from service.detect import repository as detect
-from service.detect.repository import NewSnapshot, Update, User, Version
+from service.detect.repository import NewSnapshot, SeenEvent, Update, User, Version
 from service.identity import UserKeys
 from service.snapshots import repository as snapshots
 from service.users import repository as users
@@ -118,7 +118,7 @@ def _update(now: datetime) -> Update:
         profile_id=None,
         sequence=1,
         recent_events="[]",
-        events=[("one", now), ("two", now)],
+        events=[SeenEvent("one", now), SeenEvent("two", now)],
         snapshots=[snapshot],
     )
 

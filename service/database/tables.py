@@ -5,13 +5,16 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    REAL,
     BigInteger,
     Boolean,
     DateTime,
     Double,
+    Identity,
     Index,
     LargeBinary,
     PrimaryKeyConstraint,
+    SmallInteger,
     Text,
     Uuid,
     text,
@@ -90,6 +93,74 @@ class SeenEventRow(Base):
     user_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     event_id: Mapped[str] = mapped_column(Text, primary_key=True)
     occurred_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+
+
+class MutationRow(Base):
+    """A change that was declared, written with its snapshot: what webhooks, the stream and populations are told of.
+
+    `position` is the order of insertion, in which rows may become visible late: a reader who takes only rows whose
+    `xid` no running transaction can be below (`pg_snapshot_xmin`) misses none. `sealed` is the user's id, see
+    `service.sealing`.
+    """
+
+    __tablename__ = "mutations"
+    __table_args__ = (
+        Index("ix_mutations_mutation_id", "mutation_id", unique=True),
+        Index("ix_mutations_position", "position"),
+        Index("ix_mutations_recorded_at", "domain", "recorded_at"),
+    )
+
+    domain: Mapped[str] = mapped_column(Text, primary_key=True)
+    user_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    sequence: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    mutation_id: Mapped[UUID] = mapped_column(Uuid)
+    position: Mapped[int] = mapped_column(BigInteger, Identity(always=True))
+    xid: Mapped[int] = mapped_column(BigInteger, server_default=text("pg_current_xact_id()::text::bigint"))
+    recorded_at: Mapped[datetime] = mapped_column(TIMESTAMP, server_default=text("clock_timestamp()"))
+    changed_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+    kind: Mapped[str | None] = mapped_column(Text)
+    change: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    gained: Mapped[list[Any]] = mapped_column(JSONB)
+    lost: Mapped[list[Any]] = mapped_column(JSONB)
+    profile_id: Mapped[str | None] = mapped_column(Text)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class MemoryRow(Base):
+    """One of a user's newest behaviours, for recommendations: a ring of slots for each of the newest regimes.
+
+    `arrival` counts the user's behaviours as they came; `codes` and `scale` are the vector, see
+    `service.detection.interest.Coded`; `space` tells which model's.
+    """
+
+    __tablename__ = "user_memory"
+
+    domain: Mapped[str] = mapped_column(Text, primary_key=True)
+    user_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    ring: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    slot: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    arrival: Mapped[int] = mapped_column(BigInteger)
+    event_id: Mapped[str] = mapped_column(Text)
+    item_id: Mapped[str | None] = mapped_column(Text)
+    occurred_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+    counted_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+    weight: Mapped[float] = mapped_column(REAL)
+    space: Mapped[str] = mapped_column(Text)
+    codes: Mapped[bytes] = mapped_column(LargeBinary)
+    scale: Mapped[float] = mapped_column(REAL)
+
+
+class SeenItemRow(Base):
+    """An item that a behaviour of the user was about, which need not be recommended again."""
+
+    __tablename__ = "seen_items"
+    # Small whatever the table's size, and rows are found by it as long as they lie in the order in which they came.
+    __table_args__ = (Index("ix_seen_items_seen_at", "seen_at", postgresql_using="brin"),)
+
+    domain: Mapped[str] = mapped_column(Text, primary_key=True)
+    user_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
+    item_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    seen_at: Mapped[datetime] = mapped_column(TIMESTAMP)
 
 
 class IdempotencyRecordRow(Base):

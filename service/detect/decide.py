@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import numpy as np
 
 from service.detect.incoming import Incoming
+from service.detect.remember import Remembered, remember
 from service.detection import codec, interest, pending_codec, reorder
 from service.detection.detector import Params, Result, Rule
 from service.detection.reorder import Entry, Window
@@ -62,6 +63,7 @@ class Decision:
         explained: the result that the latest change was declared at, if any was.
         events: id of each behaviour by its position, for those that an explanation may name.
         late: ids of the new behaviours that came too late to be put in order.
+        remembered: the new behaviours as they are kept one by one.
     """
 
     stored: Stored
@@ -69,6 +71,7 @@ class Decision:
     explained: Result | None
     events: dict[int, str]
     late: tuple[str, ...]
+    remembered: list[Remembered]
 
 
 def restore(
@@ -111,7 +114,16 @@ def restore(
     return Stored(Window(reorder.close(params, window)), (*recent, *opened)[-_kept(params) :], sequence)
 
 
-def decide(params: Params, stored: Stored, behaviors: Sequence[Incoming], rule: Rule, *, length: timedelta) -> Decision:
+def decide(
+    params: Params,
+    stored: Stored,
+    behaviors: Sequence[Incoming],
+    rule: Rule,
+    *,
+    length: timedelta,
+    memory: int = 0,
+    space: str = "",
+) -> Decision:
     """Take new behaviours in, each at its place in time, and judge after each.
 
     Args:
@@ -120,6 +132,8 @@ def decide(params: Params, stored: Stored, behaviors: Sequence[Incoming], rule: 
         behaviors: at least one, each with its vector.
         rule: which detector decides.
         length: of the window in which behaviours are put in order.
+        memory: how many behaviours of a regime are kept one by one.
+        space: of their vectors.
     """
     new = _entries(params, stored.window, behaviors, rule, length)
     folded = reorder.fold(params, stored.window, new, length)
@@ -143,6 +157,7 @@ def decide(params: Params, stored: Stored, behaviors: Sequence[Incoming], rule: 
         explained=folded.declared[-1].result if folded.declared else None,
         events={first + n: event_id for n, (event_id, _) in enumerate(events)},
         late=tuple(entry.event_id for entry in new if entry.counted_at != entry.occurred_at),
+        remembered=remember(folded, behaviors, stored.window.behaviors, memory, space),
     )
 
 

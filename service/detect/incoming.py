@@ -25,6 +25,7 @@ class Incoming:
         weight: given, or its type's.
         text: to be encoded; None where a vector was given.
         vector: (dim,) of unit length; None until the text is encoded.
+        item_id: of the item it was about, if it was told.
         truncated: whether the text was longer than the model reads.
     """
 
@@ -33,6 +34,7 @@ class Incoming:
     weight: float
     text: str | None
     vector: Vectors | None
+    item_id: str | None = None
     truncated: bool = False
 
 
@@ -61,7 +63,7 @@ def check(request: DetectRequest, *, weights: dict[str, float], dim: int, now: d
         weight = behavior.weight if behavior.weight is not None else weights.get(behavior.type or "", 1.0)
         event_id = behavior.event_id or derive_event_id(behavior)
         text = behavior.text if vector is None else None
-        checked.append(Incoming(event_id, behavior.occurred_at, weight, text, vector))
+        checked.append(Incoming(event_id, behavior.occurred_at, weight, text, vector, behavior.item_id))
     if errors:
         raise InvalidRequest(errors=errors[:100])
     return checked

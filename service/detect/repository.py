@@ -11,13 +11,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, Uuid, and_, bindparam, func, literal, select, text
+from sqlalchemy import REAL, BindParameter, Boolean, SmallInteger, Uuid, and_, bindparam, func, literal, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, TIMESTAMP
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import BigInteger, Text, TypeEngine
 
 from service.database.tables import SeenEventRow, TombstoneRow, UserStateRow
+from service.detect.remember import Remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,37 @@ class NewSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class NewMutation:
+    """A declared change to be stored, by column; `change`, `gained` and `lost` are JSON."""
+
+    sequence: int
+    mutation_id: UUID
+    changed_at: datetime
+    kind: str | None
+    change: str
+    gained: str
+    lost: str
+    profile_id: str | None
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SeenEvent:
+    """A behaviour taken in, by column."""
+
+    event_id: str
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SeenItem:
+    """An item that a behaviour was about, by column."""
+
+    item_id: str
+    seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Update:
     """What came of a decision, to be stored together.
 
@@ -95,8 +127,11 @@ class Update:
         profile_id: of the profile that judged.
         sequence: of the newest snapshot.
         recent_events: ids and RFC 3339 times, as JSON.
-        events: ids and times of the behaviours taken in.
+        events: the behaviours taken in.
         snapshots: taken on the way.
+        mutations: changes declared on the way.
+        remembered: behaviours to be kept one by one.
+        seen_items: each once.
     """
 
     was: Version
@@ -106,13 +141,16 @@ class Update:
     profile_id: str | None
     sequence: int
     recent_events: str
-    events: Sequence[tuple[str, datetime]]
+    events: Sequence[SeenEvent]
     snapshots: Sequence[NewSnapshot]
+    mutations: Sequence[NewMutation] = ()
+    remembered: Sequence[Remembered] = ()
+    seen_items: Sequence[SeenItem] = ()
 
 
 _STATES, _TOMBSTONES, _SEEN = UserStateRow.__table__.c, TombstoneRow.__table__.c, SeenEventRow.__table__.c
 _DOMAIN, _KEY = bindparam("domain", type_=Text), bindparam("user_key", type_=BYTEA)
-_IDS, _TIMES = bindparam("ids", type_=ARRAY(Text)), bindparam("times", type_=ARRAY(TIMESTAMP(timezone=True)))
+_IDS = bindparam("ids", type_=ARRAY(Text))
 
 _READ = select(
     _STATES.state,
@@ -169,20 +207,90 @@ async def lock(connection: AsyncConnection, user: User) -> None:
     )
 
 
-_JSON = {"change", "scores", "topics"}
+_JSON = {"change", "scores", "topics", "gained", "lost"}
+_TIMESTAMP = TIMESTAMP(timezone=True)
 _TYPES: dict[str, TypeEngine[Any]] = {
     "sequence": BigInteger(),
     "snapshot_id": Uuid(),
-    "taken_at": TIMESTAMP(timezone=True),
-    "as_of": TIMESTAMP(timezone=True),
+    "mutation_id": Uuid(),
+    "taken_at": _TIMESTAMP,
+    "as_of": _TIMESTAMP,
+    "changed_at": _TIMESTAMP,
+    "occurred_at": _TIMESTAMP,
+    "counted_at": _TIMESTAMP,
+    "seen_at": _TIMESTAMP,
     "behaviors": BigInteger(),
     "mutated": Boolean(),
     "z": BYTEA(),
     "z_previous": BYTEA(),
+    "sealed": BYTEA(),
+    "ring": SmallInteger(),
+    "slot": SmallInteger(),
+    "arrival": BigInteger(),
+    "weight": REAL(),
+    "codes": BYTEA(),
+    "scale": REAL(),
 }
-_COLUMNS = [field.name for field in fields(NewSnapshot)]
+"""Of columns that are not text."""
 
-# One statement is one transaction: the events and snapshots go in only where the state did, from which they select.
+
+@dataclass(frozen=True, slots=True)
+class _Insertion:
+    """Rows that go in with the state, each column as an array of its own.
+
+    Attributes:
+        table: they go into.
+        columns: of them, beside the user's.
+        conflict: what becomes of a row that is there already.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    conflict: str = ""
+
+    @property
+    def sql(self) -> str:
+        """A part of the statement: it selects from `saved`, so nothing goes in where the state did not."""
+        values = (f"CAST(new.{name} AS jsonb)" if name in _JSON else f"new.{name}" for name in self.columns)
+        arrays = (f":{self.table}_{name}" for name in self.columns)
+        return f"""
+            INSERT INTO {self.table} (domain, user_key, {", ".join(self.columns)})
+            SELECT saved.domain, saved.user_key, {", ".join(values)}
+            FROM saved, unnest({", ".join(arrays)}) AS new ({", ".join(self.columns)})
+            {self.conflict}
+        """  # noqa: S608 - of this module's own names
+
+    @property
+    def parameters(self) -> list[BindParameter[Any]]:
+        """One array a column."""
+        return [bindparam(f"{self.table}_{name}", type_=ARRAY(_TYPES.get(name, Text()))) for name in self.columns]
+
+    def values(self, rows: Sequence[object]) -> dict[str, object]:
+        """The arrays of these rows."""
+        return {f"{self.table}_{name}": [getattr(row, name) for row in rows] for name in self.columns}
+
+
+def _names(row: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(row))
+
+
+_EVENTS = _Insertion("seen_events", _names(SeenEvent))
+_SNAPSHOTS = _Insertion("snapshots", _names(NewSnapshot))
+_MUTATIONS = _Insertion("mutations", _names(NewMutation))
+_MEMORY = _Insertion(
+    "user_memory",
+    _names(Remembered),
+    "ON CONFLICT (domain, user_key, ring, slot) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in _names(Remembered) if name not in {"ring", "slot"}),
+)
+_ITEMS = _Insertion(
+    "seen_items",
+    _names(SeenItem),
+    "ON CONFLICT (domain, user_key, item_id) DO UPDATE SET seen_at = greatest(seen_items.seen_at, excluded.seen_at)",
+)
+_INSERTIONS = (_EVENTS, _SNAPSHOTS, _MUTATIONS, _MEMORY, _ITEMS)
+
+# One statement is one transaction: everything else goes in only where the state did.
 _SAVE = text(
     f"""
     WITH saved AS (
@@ -191,16 +299,7 @@ _SAVE = text(
             recent_events = CAST(:recent_events AS jsonb), updated_at = now()
         WHERE domain = :domain AND user_key = :user_key AND sequence = :was AND created_at = :created_at
         RETURNING domain, user_key
-    ), recorded AS (
-        INSERT INTO seen_events (domain, user_key, event_id, occurred_at)
-        SELECT saved.domain, saved.user_key, new.event_id, new.occurred_at
-        FROM saved, unnest(:ids, :times) AS new (event_id, occurred_at)
-    ), taken AS (
-        INSERT INTO snapshots (domain, user_key, {", ".join(_COLUMNS)})
-        SELECT saved.domain, saved.user_key,
-               {", ".join(f"CAST(new.{name} AS jsonb)" if name in _JSON else f"new.{name}" for name in _COLUMNS)}
-        FROM saved, unnest({", ".join(f":snapshots_{name}" for name in _COLUMNS)}) AS new ({", ".join(_COLUMNS)})
-    )
+    ), {", ".join(f"new_{part.table} AS ({part.sql})" for part in _INSERTIONS)}
     SELECT count(*) FROM saved
     """  # noqa: S608 - of this module's own names
 ).bindparams(
@@ -211,22 +310,20 @@ _SAVE = text(
     bindparam("sequence", type_=BigInteger),
     bindparam("recent_events", type_=Text),
     bindparam("was", type_=BigInteger),
-    bindparam("created_at", type_=TIMESTAMP(timezone=True)),
+    bindparam("created_at", type_=_TIMESTAMP),
     _DOMAIN,
     _KEY,
-    _IDS,
-    _TIMES,
-    *(bindparam(f"snapshots_{name}", type_=ARRAY(_TYPES.get(name, Text()))) for name in _COLUMNS),
+    *(parameter for part in _INSERTIONS for parameter in part.parameters),
 )
 
 
 async def save(connection: AsyncConnection, user: User, update: Update) -> bool:
-    """Store the new state, its new events and the snapshots taken on the way: all, or nothing.
+    """Store the new state and all that came of the new behaviours: all of it, or nothing.
 
     Returns:
         false where the user's state is no longer the version it was: then nothing was stored.
     """
-    values = {
+    values: dict[str, object] = {
         "domain": user.domain,
         "user_key": user.key,
         "was": update.was.sequence,
@@ -237,8 +334,14 @@ async def save(connection: AsyncConnection, user: User, update: Update) -> bool:
         "profile_id": update.profile_id,
         "sequence": update.sequence,
         "recent_events": update.recent_events,
-        "ids": [event_id for event_id, _ in update.events],
-        "times": [time for _, time in update.events],
     }
-    columns = {f"snapshots_{name}": [getattr(snapshot, name) for snapshot in update.snapshots] for name in _COLUMNS}
-    return bool((await connection.execute(_SAVE, values | columns)).scalar_one())
+    rows = (
+        (_EVENTS, update.events),
+        (_SNAPSHOTS, update.snapshots),
+        (_MUTATIONS, update.mutations),
+        (_MEMORY, update.remembered),
+        (_ITEMS, update.seen_items),
+    )
+    for part, new in rows:
+        values |= part.values(new)
+    return bool((await connection.execute(_SAVE, values)).scalar_one())

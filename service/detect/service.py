@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import orjson
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service import timing
@@ -19,7 +19,7 @@ from service.detect import repository
 from service.detect.answer import Answers
 from service.detect.decide import Decision, Stored, Taken, decide, restore
 from service.detect.incoming import Incoming, check
-from service.detect.repository import Known, NewSnapshot, Update, User, Version
+from service.detect.repository import Known, NewMutation, NewSnapshot, SeenEvent, SeenItem, Update, User, Version
 from service.detect.schemas import BatchItem, DetectRequest, DetectResponse, Rejected
 from service.detect.tally import count_decision
 from service.detection import codec, pending_codec
@@ -33,7 +33,9 @@ from service.problems import IdempotencyKeyInProgress, InvalidRequest, Problem
 from service.releases import service as releases
 from service.releases.schemas import Withheld
 from service.resources import Resources, detector_params
+from service.sealing import seal
 from service.snapshots import repository as snapshots
+from service.snapshots.convert import differences_of
 from service.users import repository as users
 from service.wire import MAX_BEHAVIORS
 
@@ -319,9 +321,17 @@ class Judging:
         return await asyncio.to_thread(self._decide_now, stored, new)
 
     def _decide_now(self, stored: Stored, new: list[Incoming]) -> Decision:
-        length = timedelta(seconds=self.resources.settings.reorder_window_seconds)
+        settings = self.resources.settings
         with timing.phase("detect"):
-            return decide(self.params, stored, new, self.rule, length=length)
+            return decide(
+                self.params,
+                stored,
+                new,
+                self.rule,
+                length=timedelta(seconds=settings.reorder_window_seconds),
+                memory=settings.memory_behaviors,
+                space=self.resources.encoder.info.space,
+            )
 
     def _restore(self, known: Known) -> Stored:
         profile = self.resources.profile
@@ -347,8 +357,11 @@ class Judging:
             profile_id=self._profile_id,
             sequence=decision.stored.sequence,
             recent_events=orjson.dumps(decision.stored.recent).decode(),
-            events=[(behavior.event_id, behavior.occurred_at) for behavior in new],
+            events=[SeenEvent(behavior.event_id, behavior.occurred_at) for behavior in new],
             snapshots=[self._snapshot(taken) for taken in decision.taken],
+            mutations=[self._mutation(taken) for taken in decision.taken if taken.taken_for == "change"],
+            remembered=decision.remembered,
+            seen_items=_seen_items(new),
         )
         with timing.phase("database"):
             return await repository.save(connection, self.user, update)
@@ -367,6 +380,22 @@ class Judging:
     def _profile_id(self) -> str | None:
         return self.resources.profile.id if self.resources.profile else None
 
+    def _mutation(self, taken: Taken) -> NewMutation:
+        change = taken.result.change
+        if change is None or taken.change.changed_at is None:
+            raise ValueError("a snapshot for a change without one")
+        return NewMutation(
+            sequence=taken.sequence,
+            mutation_id=taken.snapshot_id,
+            changed_at=taken.change.changed_at,
+            kind=change.kind,
+            change=taken.change.model_dump_json(),
+            gained=_json(differences_of(change.gained)),
+            lost=_json(differences_of(change.lost)),
+            profile_id=self._profile_id,
+            sealed=seal(self.resources.user_key_secret, self.request.user_id, about=taken.snapshot_id.bytes),
+        )
+
     def _snapshot(self, taken: Taken) -> NewSnapshot:
         previous = taken.result.z_previous
         return NewSnapshot(
@@ -380,9 +409,22 @@ class Judging:
             mutated=taken.mutated,
             change=taken.change.model_dump_json(),
             scores=taken.scores.model_dump_json(),
-            topics=orjson.dumps([item.model_dump() for item in taken.topics]).decode(),
+            topics=_json(taken.topics),
             z=taken.result.z.astype("<f4").tobytes(),
             z_previous=None if previous is None else previous.astype("<f4").tobytes(),
             model_digest=self.resources.encoder.info.digest,
             profile_id=self._profile_id,
         )
+
+
+def _seen_items(behaviors: Sequence[Incoming]) -> list[SeenItem]:
+    """The items that the behaviours were about, each once, with the latest time."""
+    latest = dict[str, datetime]()
+    for behavior in behaviors:
+        if behavior.item_id is not None:
+            latest[behavior.item_id] = max(latest.get(behavior.item_id, behavior.occurred_at), behavior.occurred_at)
+    return [SeenItem(item_id, seen_at) for item_id, seen_at in latest.items()]
+
+
+def _json(items: Sequence[BaseModel]) -> str:
+    return orjson.dumps([item.model_dump() for item in items]).decode()

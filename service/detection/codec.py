@@ -16,7 +16,7 @@ from service.detection.evidence import LAG, SERIES, EvidenceState
 from service.detection.interest import InterestState
 from service.detection.state import PAST_REGIMES, PAST_TOPICS, PastRegime, State, StateError
 
-FORMAT = 2
+FORMAT = 3
 _HEADER = np.dtype(
     [
         ("magic", "S4"), ("format", "<u2"), ("dim", "<u2"), ("vectors", "<u2"), ("assignments", "<u2"),
@@ -24,11 +24,12 @@ _HEADER = np.dtype(
         ("has_reference", "?"), ("has_bayes", "?"),
         ("behaviors", "<i8"), ("older_weight", "<f8"), ("older_time", "<f8"), ("older_count", "<i8"),
         ("reference_time", "<f8"), ("older_total", "<f8"), ("log_older", "<f8"), ("age", "<i8"),
-        ("since", "<i8"),
+        ("since", "<i8"), ("regime", "<i8"), ("began", "<i8"),
     ]
 )  # fmt: skip
 _NAMES = _HEADER.names or ()
 _MAGIC = b"SWRV"
+_COUNTS = ("behaviors", "older_count", "age", "since", "regime", "began")
 
 Header = Mapping[str, Any]
 
@@ -41,7 +42,7 @@ def encode(state: State) -> bytes:
         "surprises": len(state.evidence.recent),
         "has_reference": i.reference is not None, "has_bayes": b is not None, "behaviors": state.behaviors,
         "older_weight": i.older_weight, "older_time": i.older_time, "older_count": i.older_count,
-        "reference_time": i.reference_time,
+        "reference_time": i.reference_time, "regime": state.regime, "began": state.began,
     }  # fmt: skip
     if b is not None:
         scalars |= {
@@ -82,7 +83,7 @@ def decode(data: bytes) -> State:
 
 def _check_ranges(header: Header, values: Mapping[str, NDArray[Any]]) -> None:
     """Refuse what compiled code would take for granted: it looks topics up without asking whether they exist."""
-    if min(header[name] for name in ("behaviors", "older_count", "age", "since")) < 0:
+    if min(header[name] for name in _COUNTS) < 0:
         raise StateError("state with a negative count")
     if "topics" in values and values["topics"].size and values["topics"].max() >= header["topics"]:
         raise StateError("state with a topic that does not exist")
@@ -109,6 +110,7 @@ def _arrays(header: Header) -> Iterator[tuple[str, DTypeLike, tuple[int, ...]]]:
     yield "past_surprises", "<f4", (SERIES, 4)
     yield "past_topics", "<u2", (header["past"], PAST_TOPICS)
     yield "past_shares", "<f2", (header["past"], PAST_TOPICS)
+    yield "past_bounds", "<i8", (header["past"], 2)
 
 
 def _values(state: State) -> dict[str, Any]:
@@ -120,6 +122,7 @@ def _values(state: State) -> dict[str, Any]:
         "older_sum": i.older_sum, "reference": i.reference,
         "surprises": state.evidence.recent, "past_surprises": state.evidence.past,
         "past_topics": [regime.topics for regime in past], "past_shares": [regime.shares for regime in past],
+        "past_bounds": [(regime.began, regime.ended) for regime in past],
     }  # fmt: skip
     if b is not None:
         values |= {"topics": b.topics, "shares": b.shares, "weights": b.weights, "older": b.older, "log_run": b.log_run}
@@ -139,9 +142,13 @@ def _assemble(header: Header, values: dict[str, NDArray[Any]]) -> State:
         reference=values.get("reference"),
         reference_time=header["reference_time"],
     )
-    past = tuple(map(PastRegime, values["past_topics"], values["past_shares"]))
+    bounds = values["past_bounds"].tolist()
+    past = tuple(
+        PastRegime(topics, shares, began, ended)
+        for topics, shares, (began, ended) in zip(values["past_topics"], values["past_shares"], bounds, strict=True)
+    )
     evidence = EvidenceState(values["surprises"], values["past_surprises"])
-    state = State(header["behaviors"], interest, None, evidence, past)
+    state = State(header["behaviors"], interest, None, evidence, past, header["regime"], header["began"])
     if not header["has_bayes"]:
         return state
     regime = BayesState(

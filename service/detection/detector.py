@@ -26,7 +26,7 @@ One alarm a change: after `bayes` and `window` the new regime stands alone, from
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -259,7 +259,7 @@ def _advance(params: Params, state: State, observation: Observation) -> tuple[St
         assigned = observation.topics or profile.assign(vector[None])
         regime = bayes.step(params.bayes, profile.background, regime, assigned, weight)
         seen, log_odds = _judge(params.bayes, profile, seen, regime)
-    return State(state.behaviors + 1, moved, regime, seen, state.past), log_odds
+    return replace(state, behaviors=state.behaviors + 1, interest=moved, bayes=regime, evidence=seen), log_odds
 
 
 def _judge(
@@ -314,7 +314,7 @@ def _declare(params: Params, state: State, result: Result, rule: Rule) -> tuple[
     if rule.name == "bayes" and regime is not None:
         run = bayes.most_probable_run(params.bayes, regime)
     if regime is None or params.profile is None:
-        return _restart(state, run, None), Change(result.position + 1 - run, None, (), (), ())
+        return restart(state, run), Change(result.position + 1 - run, None, (), (), ())
     if rule.name == "bayes" and result.log_odds is not None:
         parts = explain.contributions(params.profile, regime, run, result.log_odds, result.position)
     after = explain.shares(params.profile, regime, 0, run)
@@ -322,24 +322,41 @@ def _declare(params: Params, state: State, result: Result, rule: Rule) -> tuple[
     gained, lost = explain.differences(params.profile, before, after)
     new = bayes.counts(params.bayes, regime, 0, run)
     kind: Kind = "returning" if _returns(new, state.past) else "novel"
-    old = _remember(bayes.counts(params.bayes, regime, run, None))
+    old = bayes.counts(params.bayes, regime, run, None)
     change = Change(result.position + 1 - run, kind, tuple(gained), tuple(lost), tuple(parts))
-    return _restart(state, run, old), change
+    return restart(state, run, old), change
 
 
-def _restart(state: State, run: int, old: PastRegime | None) -> State:
-    past = state.past if old is None else (old, *state.past)[:PAST_REGIMES]
-    regime = bayes.restart(state.bayes, run) if state.bayes else None
-    return State(state.behaviors, interest.restart(state.interest, run), regime, evidence.restart(state.evidence), past)
+def restart(state: State, run: int, old: NDArray[np.float64] | None = None) -> State:
+    """The state in which the newest `run` behaviours stand alone as a new regime.
+
+    Args:
+        state: before.
+        run: length of the new regime in behaviours.
+        old: (k,) topic counts of the regime that ends; None where none are known.
+    """
+    began = max(state.behaviors - run, state.began)
+    ended = PastRegime.without_topics(state.began, began)
+    if old is not None:
+        ended = replace(ended, **_leading(old))
+    return State(
+        state.behaviors,
+        interest.restart(state.interest, run),
+        bayes.restart(state.bayes, run) if state.bayes else None,
+        evidence.restart(state.evidence),
+        (ended, *state.past)[:PAST_REGIMES],
+        state.regime + 1,
+        began,
+    )
 
 
-def _remember(counts: NDArray[np.float64]) -> PastRegime:
-    """The leading topics of a regime that has ended."""
+def _leading(counts: NDArray[np.float64]) -> dict[str, Any]:
+    """The leading topics of a regime that has ended, and their shares."""
     top = np.argsort(-counts, kind="stable")[:PAST_TOPICS]
     total = max(float(counts.sum()), 1e-12)
     topics, shares = np.zeros(PAST_TOPICS, np.uint16), np.zeros(PAST_TOPICS, np.float16)
     topics[: len(top)], shares[: len(top)] = top, counts[top] / total
-    return PastRegime(topics, shares)
+    return {"topics": topics, "shares": shares}
 
 
 def _returns(new: NDArray[np.float64], past: tuple[PastRegime, ...]) -> bool:

@@ -22,7 +22,7 @@ from datetime import UTC, datetime, timedelta
 from service.detection import detector, interest
 from service.detection.detector import Observation, Params, Result, Rule
 from service.detection.interest import Coded
-from service.detection.state import State
+from service.detection.state import PastRegime, State
 from service.detection.topics import Assignment
 
 MAX_PENDING = 64
@@ -183,23 +183,38 @@ def fold(params: Params, window: Window, new: Sequence[Entry], length: timedelta
     )
 
 
+def present(params: Params, window: Window) -> State:
+    """The state after the newest behaviour."""
+    state = window.base
+    for entry in window.pending:
+        state, _ = detector.step(params, state, _observed(entry), entry.rule)
+        if entry.snapshot:
+            state = detector.mark(params, state)
+    return state
+
+
 def close(params: Params, window: Window) -> State:
-    """The present state for other topics: z is as it was, with every alarm in it; the regime starts anew."""
-    moved = window.base.interest
+    """The present state for other topics.
+
+    z is as it was, with every alarm in it, and it is still known when each regime began. Of topics nothing is known.
+    """
+    state = replace(window.base, bayes=None)
     for entry in window.pending:
         moved = interest.push(
-            moved,
+            state.interest,
             entry.coded,
             entry.weight,
             entry.counted_at.timestamp(),
             keep=params.layout.vectors,
             half_life=params.half_life,
         )
+        state = replace(state, behaviors=state.behaviors + 1, interest=moved)
         if entry.alarm:
-            moved = interest.restart(moved, entry.alarm)
+            state = detector.restart(state, entry.alarm)
     if window.pending:
-        moved = interest.mark(moved, half_life=params.half_life)
-    return replace(window.base, behaviors=window.behaviors, interest=moved, bayes=params.empty().bayes, past=())
+        state = replace(state, interest=interest.mark(state.interest, half_life=params.half_life))
+    past = tuple(PastRegime.without_topics(earlier.began, earlier.ended) for earlier in state.past)
+    return replace(state, bayes=params.empty().bayes, evidence=window.base.evidence, past=past)
 
 
 def _settled(entries: Sequence[Entry], length: timedelta) -> int:

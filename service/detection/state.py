@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,11 +30,20 @@ class PastRegime:
 
     Attributes:
         topics: (16,) uint16, its leading topics.
-        shares: (16,) float16, their shares of its evidence.
+        shares: (16,) float16, their shares of its evidence; zeros where no topics are known.
+        began: position, from 0, of its first behaviour in the user's stream.
+        ended: position of the first behaviour after it.
     """
 
     topics: NDArray[np.uint16]
     shares: NDArray[np.float16]
+    began: int
+    ended: int
+
+    @classmethod
+    def without_topics(cls, began: int, ended: int) -> Self:
+        """One of which only the time is known."""
+        return cls(np.zeros(PAST_TOPICS, np.uint16), np.zeros(PAST_TOPICS, np.float16), began, ended)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,8 @@ class State:
         bayes: for the Bayesian detector; None without a profile.
         evidence: this user's own past, which the newest behaviours are judged by.
         past: earlier regimes, newest first, at most 4.
+        regime: number of the present regime, from 0: how many have ended.
+        began: position, from 0, of its first behaviour.
     """
 
     behaviors: int
@@ -53,6 +65,17 @@ class State:
     bayes: bayes.BayesState | None
     evidence: evidence.EvidenceState
     past: tuple[PastRegime, ...]
+    regime: int = 0
+    began: int = 0
+
+    def regime_at(self, position: int) -> int:
+        """Number of the regime that the behaviour at a position belongs to; the oldest known for those before."""
+        if position >= self.began:
+            return self.regime
+        for index, earlier in enumerate(self.past):
+            if position >= earlier.began:
+                return self.regime - 1 - index
+        return self.regime - len(self.past)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +103,7 @@ def layout(dim: int, topics: int, nearest: int) -> Layout:
     Raises:
         StateError: no layout fits.
     """
-    fixed = _HEADER_BYTES + _EVIDENCE_BYTES + PAST_REGIMES * PAST_TOPICS * 4 + 8 * dim + 4 * topics
+    fixed = _HEADER_BYTES + _EVIDENCE_BYTES + PAST_REGIMES * (PAST_TOPICS * 4 + 16) + 8 * dim + 4 * topics
     for vectors in (16, 12, 10, 8, 6, 5, 4):
         for assignments in (256, 192, 160, 128, 96, 64, 48):
             size = vectors * (dim + _VECTOR_EXTRA_BYTES) + assignments * (4 * nearest + _ASSIGNMENT_EXTRA_BYTES)

@@ -99,28 +99,21 @@ async def count_of(session: ReadSession, table: str, user: User) -> int:
 
 _KEPT = f"{_OF_PAGE} WHERE CAST(:kept_since AS timestamptz) IS NULL OR updated_at >= :kept_since"
 
-# Rows past their time, with the user that each is of. A user's latest snapshot has the sequence of the user's state.
-_OLD_SNAPSHOTS = f"""
-    SELECT row.* FROM (SELECT domain, user_key, sequence FROM {_KEPT}) AS held
-    CROSS JOIN LATERAL (
-        SELECT domain, user_key, sequence FROM snapshots
-        WHERE domain = held.domain AND user_key = held.user_key AND taken_at < :cutoff AND sequence < held.sequence
+
+def _old_rows(table: str, key: str, past: str) -> str:
+    """Rows past their time, with the user that each is of."""
+    return f"""
+        SELECT row.* FROM (SELECT domain, user_key, sequence FROM {_KEPT}) AS held
+        CROSS JOIN LATERAL (
+            SELECT domain, user_key, {key} FROM {table}
+            WHERE domain = held.domain AND user_key = held.user_key AND {past}
+            LIMIT :limit
+        ) AS row
         LIMIT :limit
-    ) AS row
-    LIMIT :limit
-"""  # noqa: S608 - of this module's own words
-_OLD_EVENTS = f"""
-    SELECT row.* FROM (SELECT domain, user_key FROM {_KEPT}) AS held
-    CROSS JOIN LATERAL (
-        SELECT domain, user_key, event_id FROM seen_events
-        WHERE domain = held.domain AND user_key = held.user_key AND occurred_at < :cutoff
-        LIMIT :limit
-    ) AS row
-    LIMIT :limit
-"""  # noqa: S608 - of this module's own words
+    """  # noqa: S608 - of this module's own words
 
 
-def _deletion(table: str, old: str, name: str) -> str:
+def _deletion(table: str, key: str, old: str) -> str:
     """Delete old rows of users whom nobody moves or erases now.
 
     The lock is the weakest there is: it lets requests go on that update the user, and keeps off only those who would
@@ -137,7 +130,8 @@ def _deletion(table: str, old: str, name: str) -> str:
             ) AS locked
         )
         DELETE FROM {table} AS gone USING old JOIN held USING (domain, user_key)
-        WHERE gone.domain = old.domain AND gone.user_key = old.user_key AND gone.{name} = old.{name}
+        WHERE gone.domain = old.domain AND gone.user_key = old.user_key
+          AND {" AND ".join(f"gone.{name} = old.{name}" for name in key.split(", "))}
     """  # noqa: S608 - of this module's own words
 
 
@@ -145,18 +139,25 @@ def _count(old: str) -> str:
     return f"SELECT count(*) FROM ({old}) AS old"  # noqa: S608 - of this module's own words
 
 
-_AGED = {"snapshots": (_OLD_SNAPSHOTS, "sequence"), "seen_events": (_OLD_EVENTS, "event_id")}
+_AGED = {
+    # A user's latest snapshot has the sequence of the user's state.
+    "snapshots": ("sequence", "taken_at < :cutoff AND sequence < held.sequence"),
+    "mutations": ("sequence", "recorded_at < :cutoff"),
+    "seen_events": ("event_id", "occurred_at < :cutoff"),
+    "seen_items": ("item_id", "seen_at < :cutoff"),
+    "user_memory": ("ring, slot", "occurred_at < :cutoff"),
+}
+"""Tables whose rows go by their own age: the rest of their key, and what is old."""
+_OLD = {table: _old_rows(table, key, past) for table, (key, past) in _AGED.items()}
 _DELETIONS = {
-    table: text(_deletion(table, old, name)).bindparams(*_PAGE, _CUTOFF, _LIMIT, _KEPT_SINCE)
-    for table, (old, name) in _AGED.items()
+    table: text(_deletion(table, key, _OLD[table])).bindparams(*_PAGE, _CUTOFF, _LIMIT, _KEPT_SINCE)
+    for table, (key, _) in _AGED.items()
 }
-_COUNTS = {
-    table: text(_count(old)).bindparams(*_PAGE, _CUTOFF, _LIMIT, _KEPT_SINCE) for table, (old, _) in _AGED.items()
-}
+_COUNTS = {table: text(_count(old)).bindparams(*_PAGE, _CUTOFF, _LIMIT, _KEPT_SINCE) for table, old in _OLD.items()}
 
 
 async def remove_old(session: WriteSession, table: str, page: Page, cutoff: datetime) -> int:
-    """Delete up to a batch of the page's old rows in `snapshots` or `seen_events`; how many that was."""
+    """Delete up to a batch of the page's old rows in one of the tables that age; how many that was."""
     values = _of(page) | {"cutoff": cutoff, "limit": BATCH, "kept_since": None}
     return int((await session.execute(_DELETIONS[table], values)).rowcount)  # type: ignore[attr-defined] # of a deletion
 

@@ -15,6 +15,15 @@ from service.retention.repository import Page, User
 from service.retention.rules import Cleanup, Cutoffs
 from service.users import repository as users
 
+_AGES: dict[str, Callable[[Cutoffs], datetime | None]] = {
+    "snapshots": lambda cutoffs: cutoffs.snapshots,
+    "mutations": lambda cutoffs: cutoffs.snapshots,
+    "seen_events": lambda cutoffs: cutoffs.events,
+    "seen_items": lambda cutoffs: cutoffs.events,
+    "user_memory": lambda cutoffs: cutoffs.events,
+}
+"""Tables whose rows go by their own age, and by which of the cutoffs."""
+
 Turn = Callable[[], AbstractAsyncContextManager[None]]
 
 
@@ -64,13 +73,12 @@ class Run:
         return counted
 
     def _tables(self) -> list[str]:
-        tables = ["user_states", "snapshots", "seen_events", "tombstones"]
+        tables = ["user_states", *_AGES, "tombstones"]
         return list(dict.fromkeys([*tables, *(cleanup.table for cleanup in self.cleanups)]))
 
     def _aged(self) -> list[tuple[str, datetime]]:
         """Tables whose rows go by their own age, and what is too old in them."""
-        pairs = (("snapshots", self.cutoffs.snapshots), ("seen_events", self.cutoffs.events))
-        return [(table, cutoff) for table, cutoff in pairs if cutoff is not None]
+        return [(table, cutoff) for table, of in _AGES.items() if (cutoff := of(self.cutoffs)) is not None]
 
     async def _pages(self) -> AsyncIterator[Page]:
         after = repository.START

@@ -101,6 +101,10 @@ def _vector(_resources: Resources, _row: Row, value: bytes | None) -> list[float
     return None if value is None else to_wire(np.frombuffer(value, "<f4"), "float")
 
 
+def _codes(_resources: Resources, row: Row, value: bytes) -> list[float] | str:
+    return to_wire(np.frombuffer(value, np.int8) * np.float32(row["scale"]), "float")
+
+
 def _response(_resources: Resources, _row: Row, value: bytes) -> object:
     return orjson.loads(zlib.decompress(value))
 
@@ -124,6 +128,7 @@ _SHOWN: dict[str, Callable[[Resources, Row, Any], object]] = {
     "state": _state,
     "pending": _pending,
     "response": _response,
+    "codes": _codes,
     "z": _vector,
     "z_previous": _vector,
 }

@@ -42,6 +42,8 @@ def readable_state(data: bytes | None, profile: Profile | None, *, half_life: fl
         "interest": _interest(state.interest, half_life),
         "regime": None if state.bayes is None else _regime(state.bayes, profile),
         "surprises": _surprises(state.evidence),
+        "changes": state.regime,
+        "present_began_with_behavior": state.began,
         "earlier_interests": _earlier(state, profile),
     } | raw
 
@@ -147,16 +149,20 @@ def _surprises(state: evidence.EvidenceState) -> Json:
     }
 
 
-def _earlier(state: State, profile: Profile | None) -> list[list[Json]]:
+def _earlier(state: State, profile: Profile | None) -> list[Json]:
     return [
-        [
-            {
-                "topic": int(topic),
-                "label": profile.labels[topic] if profile is not None and topic < profile.topics else None,
-                "share": _number(share),
-            }
-            for topic, share in zip(regime.topics, regime.shares, strict=True)
-        ]
+        {
+            "began_with_behavior": regime.began,
+            "ended_before_behavior": regime.ended,
+            "topics": [
+                {
+                    "topic": int(topic),
+                    "label": profile.labels[topic] if profile is not None and topic < profile.topics else None,
+                    "share": _number(share),
+                }
+                for topic, share in zip(regime.topics, regime.shares, strict=True)
+            ],
+        }
         for regime in state.past
     ]
 

@@ -14,15 +14,27 @@ from sqlalchemy.types import BigInteger
 from service.database.sessions import ReadSession, WriteSession
 from service.database.tables import (
     IdempotencyRecordRow,
+    MemoryRow,
+    MutationRow,
     PrivacyReleaseRow,
     SeenEventRow,
+    SeenItemRow,
     SnapshotRow,
     TombstoneRow,
     UserStateRow,
 )
 from service.identity import UserKeys
 
-TABLES = (SnapshotRow, SeenEventRow, PrivacyReleaseRow, IdempotencyRecordRow, UserStateRow)
+TABLES = (
+    SnapshotRow,
+    MutationRow,
+    SeenEventRow,
+    SeenItemRow,
+    MemoryRow,
+    PrivacyReleaseRow,
+    IdempotencyRecordRow,
+    UserStateRow,
+)
 """Every table that holds something of a user, the locked one last. What is here is erased, moved to another key and
 exported."""
 

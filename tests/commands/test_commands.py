@@ -1,6 +1,7 @@
 """calibrate, evaluate and replay as an operator runs them: the real command, the real model, files in and out."""
 
 import json
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -29,6 +30,7 @@ def swerve(*arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess
         text=True,
         check=False,
         timeout=600,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},  # on a busy machine, two threads mostly wait for one another
     )
     assert done.returncode == code, done.stderr
     return done

@@ -2,6 +2,7 @@
 
 import signal
 
+import httpx
 import numpy as np
 import pytest
 
@@ -12,14 +13,15 @@ Themes = dict[str, list[str]]
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_a_restart_continues_the_same_history(how: signal.Signals, serve: Serve, themes: Themes, user: str) -> None:
+def test_a_restart_continues_the_same_history(
+    how: signal.Signals, api: httpx.Client, serve: Serve, themes: Themes, user: str
+) -> None:
     texts = themes["cooking"] + themes["programming"][:14]
-    unbroken = serve("unbroken").client
-    expected = [unbroken.post("/detect", json=body(texts[n : n + 6], user, first=n)).json() for n in range(0, 38, 6)]
+    expected = [api.post("/detect", json=body(texts[n : n + 6], user, first=n)).json() for n in range(0, 38, 6)]
 
     told = []
     for n in range(0, 38, 6):
-        server = serve("broken")
+        server = serve()
         told.append(server.client.post("/detect", json=body(texts[n : n + 6], user, first=n)).json())
         server.stop(how)
 

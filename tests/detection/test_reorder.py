@@ -187,7 +187,9 @@ def test_another_profile_keeps_z_and_starts_the_regime_anew(params: Params, draw
     np.testing.assert_array_equal(closed.interest.reference, folded.state.interest.reference)
     assert closed.behaviors == 60
     assert closed.bayes is not None
-    assert (closed.bayes.age, closed.past) == (0, ())
+    assert (closed.bayes.age, closed.regime, closed.began) == (0, folded.state.regime, folded.state.began)
+    for known, was in zip(closed.past, folded.state.past, strict=True):
+        assert (known.began, known.ended, bool(known.shares.any())) == (was.began, was.ended, False)
 
 
 def test_nothing_to_fold_is_refused(params: Params) -> None:

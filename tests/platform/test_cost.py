@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from service.app import create_app
 from service.database.engine import make_engine
 from service.detect import repository
-from service.detect.repository import Known, NewSnapshot, Update, User
+from service.detect.repository import Known, NewSnapshot, SeenEvent, Update, User
 from service.encoder import FakeEncoder
 from service.settings import Settings
 
@@ -170,7 +170,7 @@ def update_of(known: Known, event_id: str) -> Update:
     )  # fmt: skip
     return Update(
         was=known.version, state=b"state", pending=b"", space="", profile_id=None,
-        sequence=snapshot.sequence, recent_events="[]", events=[(event_id, START)], snapshots=[snapshot],
+        sequence=snapshot.sequence, recent_events="[]", events=[SeenEvent(event_id, START)], snapshots=[snapshot],
     )  # fmt: skip
 
 

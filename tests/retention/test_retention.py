@@ -389,6 +389,9 @@ def test_what_goes_with_a_user_is_what_an_erasure_takes() -> None:
         "user_states",
         "snapshots",
         "seen_events",
+        "seen_items",
+        "mutations",
+        "user_memory",
         "idempotency_records",
         "privacy_releases",
     }

@@ -122,7 +122,6 @@ def told(model_dir: Path, request: pytest.FixtureRequest) -> tuple[str, Told]:
             log_level="debug",
             log_format=request.param,
             otlp_endpoint=collector.url,
-            drain_delay_seconds="0",
         )
         client = server.client
         client.headers["Authorization"] = f"Bearer {told.key}"

@@ -144,7 +144,7 @@ def test_what_is_left_is_sent_when_the_service_stops(model_dir: Path, monkeypatc
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "3600000")
     monkeypatch.setenv("OTEL_SERVICE_NAME", "renamed")
     with collecting() as collector, data_folder() as folder, serving(folder, model_dir) as start:
-        server = start(otlp_traces_endpoint=f"{collector.url}/v1/traces", drain_delay_seconds="0")
+        server = start(otlp_traces_endpoint=f"{collector.url}/v1/traces")
         server.client.get("/users/nobody/interest", headers=headers(TRACE))
         assert collector.spans == []
         assert server.stop() == 0

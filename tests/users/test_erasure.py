@@ -52,14 +52,14 @@ def lines_with(text: str, *words: str) -> list[str]:
 
 
 def test_what_a_dump_tells_of_a_user_before_and_after_erasure(filled: Server) -> None:
-    never = [USER, "jane.doe", *TEXTS, *ITEMS]
+    never = [USER, "jane.doe", *TEXTS]
     before = dump(filled.data_dir)
-    assert not lines_with(before, *never), "neither ids nor texts are ever stored"
-    for name in EVENTS:
+    assert not lines_with(before, *never), "neither ids of users nor texts are ever stored"
+    for name in (*EVENTS, *ITEMS):
         assert lines_with(before, name)
     key, *others = forms(filled, DOMAIN)
-    # States, snapshots and seen events, and no other table.
-    assert len(lines_with(before, key)) == 1 + 1 + 3
+    # State, snapshot, seen events, seen items and memory, and no other table.
+    assert len(lines_with(before, key)) == 1 + 1 + 3 + 3 + 3
     assert not lines_with(before, *others)
 
     assert filled.client.delete(f"/users/{USER}", params={"domain": DOMAIN}).status_code == 204
@@ -67,10 +67,10 @@ def test_what_a_dump_tells_of_a_user_before_and_after_erasure(filled: Server) ->
     assert not lines_with(after, *never, *others)
     (tombstone,) = lines_with(after, key)
     assert re.fullmatch(rf"{DOMAIN}\t\\\\x{key}\t[-0-9:. +]+\t[0-9a-f]{{16}}", tombstone), "key, time, which secret"
-    assert len(lines_with(after, forms(filled, "default")[0])) == 5, "of the other domain, everything is still there"
+    assert len(lines_with(after, forms(filled, "default")[0])) == 11, "of the other domain, everything is still there"
 
     assert filled.client.delete(f"/users/{USER}").status_code == 204
-    assert not lines_with(dump(filled.data_dir), *EVENTS, *never, *others)
+    assert not lines_with(dump(filled.data_dir), *EVENTS, *ITEMS, *never, *others)
     for user in OTHERS:
         assert filled.client.get(f"/users/{user}/interest", params={"domain": DOMAIN}).status_code == 200
 

@@ -27,7 +27,7 @@ class Fleet:
         self.sent: dict[str, int] = {}
 
     def _start(self) -> Server:
-        return self._serve(drain_delay_seconds="0", **self._secrets)
+        return self._serve(**self._secrets)
 
     def configure(self, **secrets: str) -> None:
         """What is started from now on has these secrets."""

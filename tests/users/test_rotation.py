@@ -56,7 +56,12 @@ def replica(settings: Settings) -> Replica:
 
 def body(user: str, first: int, n: int = 1, **options: Any) -> Body:
     behaviors = [
-        {"event_id": f"e{i}", "text": f"thing {i % 3}", "occurred_at": (START + timedelta(hours=i)).isoformat()}
+        {
+            "event_id": f"e{i}",
+            "text": f"thing {i % 3}",
+            "item_id": f"sku-{i % 3}",
+            "occurred_at": (START + timedelta(hours=i)).isoformat(),
+        }
         for i in range(first, first + n)
     ]
     return {"user_id": user, "behaviors": behaviors, "options": options}
@@ -102,12 +107,14 @@ def key(secret: str, user: str) -> bytes:
 async def test_everything_moves_with_the_first_request(replica: Replica, engine: AsyncEngine) -> None:
     async with replica(OLD) as client:
         for user in ("moves", "stays"):
-            await detect(client, body(user, 0, 3), key="sent-before")
+            sent = body(user, 0, 12, detector="distance", threshold=1e-6)
+            assert (await detect(client, sent, key="sent-before"))["mutated"]
         await release_all(engine)
         before = await tables(client, "moves")
     async with replica(NEW, [OLD]) as client:
-        answer = await detect(client, body("moves", 2, 3))
-        assert (answer["sequence"], answer["accepted"], answer["duplicates"]) == (2, 2, 1)
+        answer = await detect(client, body("moves", 11, 3))
+        sequence = before["user_states"][0]["sequence"]
+        assert (answer["sequence"], answer["accepted"], answer["duplicates"]) == (sequence + 1, 2, 1)
         after = await tables(client, "moves")
     moved, stays = key(NEW, "moves"), key(OLD, "stays")
     assert await keys_held(engine) == {
@@ -115,7 +122,7 @@ async def test_everything_moves_with_the_first_request(replica: Replica, engine:
     }
     assert after["user_states"][0]["key_id"] == key_id(NEW.encode())
     assert after["user_states"][0]["created_at"] == before["user_states"][0]["created_at"]
-    for name in ("snapshots", "seen_events", "idempotency_records", "privacy_releases"):
+    for name in ("snapshots", "mutations", "user_memory", "idempotency_records", "privacy_releases"):
         old_rows = [row | {"user_key": moved.hex()} for row in before[name]]
         assert after[name][: len(old_rows)] == old_rows
 
@@ -190,7 +197,7 @@ async def test_replicas_on_both_sides_of_a_change_agree(replica: Replica, engine
                 assert (await detect(client, body(user, 0, 3)))["accepted"] == 0
     held_now = await keys_held(engine)
     assert {name: len(held) for name, held in held_now.items() if held} == dict.fromkeys(
-        ("user_states", "snapshots", "seen_events", "tombstones"), 2
+        ("user_states", "snapshots", "seen_events", "seen_items", "user_memory", "tombstones"), 2
     )
 
 
