@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from bench.recommend import protocol
 from bench.recommend.sequential import exchange, process, results
 from bench.recommend.sequential.exchange import UNKNOWN, Answer, Items, Work
 from bench.recommend.sequential.ranking import (
@@ -52,10 +53,10 @@ def test_work_comes_back_as_it_was(tmp_path: Path) -> None:
 
 
 def test_an_answer_comes_back_as_it_was(tmp_path: Path) -> None:
-    answer = Answer(np.array([3, UNKNOWN], np.int32), np.array([0, 7], np.int32), {"model": "any", "losses": [1.5]})
+    answer = Answer(np.array([3.5, UNKNOWN]), np.array([0.0, 7.0]), {"model": "any", "losses": [1.5]})
     exchange.write_answer(answer, tmp_path / "answer.npz")
     read = exchange.read_answer(tmp_path / "answer.npz")
-    assert (read.ranks.tolist(), read.popular.tolist(), read.told) == ([3, -1], [0, 7], answer.told)
+    assert (read.ranks.tolist(), read.popular.tolist(), read.told) == ([3.5, UNKNOWN], [0, 7], answer.told)
 
 
 def test_places_count_from_one_and_none_is_had_by_an_unknown_item() -> None:
@@ -75,6 +76,9 @@ def test_the_share_of_targets_that_can_be_ranked() -> None:
 def test_targets_are_first_times_but_not_a_first_behavior() -> None:
     assert first_targets(HELD).tolist() == [[0, 1], [0, 2], [0, 3], [1, 1], [1, 2], [2, 1], [2, 2]]
     assert first_targets([]).shape == (0, 2)
+    rng = np.random.default_rng(2)
+    history = rng.integers(30, size=80)
+    assert first_targets([history])[:, 1].tolist() == protocol.targets(history).tolist()
 
 
 def test_first_times() -> None:
@@ -109,7 +113,7 @@ def test_a_scorer_that_tells_nothing_apart_ranks_in_the_middle() -> None:
     found = ranks(
         Recorder(np.zeros(6, np.float32)), HELD, TARGETS[[1, 5]], KNOWN, length=3, otherwise=np.zeros(6, np.float32)
     )
-    assert found.tolist() == [1, 1]  # of four unseen items: two others above or level, half of three rounded down
+    assert found.tolist() == [1.5, 1.5]  # of four unseen items each, three are level with the target
 
 
 def test_ranks_agree_with_a_full_sort() -> None:
@@ -132,29 +136,29 @@ def test_a_target_that_repeats_an_item_is_refused() -> None:
 
 
 def test_measures_count_unknown_targets_as_missed_and_apart() -> None:
-    told = results.measures(np.array([0, UNKNOWN, 19, 20], np.int32))
-    gain = 1 + 1 / np.log2(21)
-    assert told["all"] == {"targets": 4, "hit_rate": 0.5, "ndcg": round(gain / 4, 5)}
-    assert told["known"] == {"targets": 3, "hit_rate": round(2 / 3, 5), "ndcg": round(gain / 3, 5)}
-    nothing = results.measures(np.array([UNKNOWN], np.int32))
-    assert nothing["known"] == {"targets": 0, "hit_rate": None, "ndcg": None}
+    told = results.measures(np.array([0.0, UNKNOWN, 19.5, 20.0]), np.array([0, 0, 1, 1]))
+    gain = 1 + 1 / np.log2(21.5)
+    for part, targets in (("all", 4), ("known", 3)):
+        assert told[part]["targets"] == targets
+        assert (told[part]["hit_rate"][0], told[part]["ndcg"][0]) == (round(2 / targets, 5), round(gain / targets, 5))
+    assert results.measures(np.array([UNKNOWN]), np.array([0]))["known"] == {"targets": 0}
 
 
 def test_a_result_is_read_by_user_and_behavior(tmp_path: Path) -> None:
-    found = np.array([0, UNKNOWN, 99, 100, 5_000, 7], np.int32)
+    found = np.array([0, UNKNOWN, 99, 99.5, 5_000, 7.5])
     path = tmp_path / "deep" / "sequential-any.json"
     results.write_result(WORK, ["a", "b", "c"], Answer(found, found, {"model": "any"}), path, set="any")
     skip = results.NOT_ASKED
     c, a = results.read_ranks(path, ["c", "a"], [HELD[2], HELD[0]])
-    assert a.tolist() == [skip, 0, UNKNOWN, 99, skip]
-    assert c.tolist() == [skip, 7, skip]
-    assert results.read_ranks(path, ["b"], HELD[1:2])[0].tolist() == [skip, results.LAST, results.LAST]
+    np.testing.assert_array_equal(a, [skip, 0, UNKNOWN, 99, skip])
+    np.testing.assert_array_equal(c, [skip, 7.5, skip])
+    np.testing.assert_array_equal(results.read_ranks(path, ["b"], HELD[1:2])[0], [skip, 99.5, results.LAST])
 
 
 @pytest.mark.parametrize(("user", "history"), [("d", HELD[0]), ("a", HELD[1]), ("a", HELD[0][:-1])])
 def test_a_result_is_not_read_for_another_history(user: str, history: Items, tmp_path: Path) -> None:
     path = tmp_path / "sequential-any.json"
-    found = np.zeros(len(TARGETS), np.int32)
+    found = np.zeros(len(TARGETS))
     results.write_result(WORK, ["a", "b", "c"], Answer(found, found, {}), path)
     with pytest.raises(results.ResultError, match=r"holds no ranks of '\w' with that history: run python -m"):
         results.read_ranks(path, [user], [history])

@@ -17,7 +17,8 @@ from rich.console import Console
 from bench.recommend.sequential import process
 from bench.recommend.sequential.ranking import share_known
 from bench.recommend.sequential.results import write_result, write_untrained
-from bench.recommend.sequential.sets import SEED, SETS
+from bench.recommend.sequential.sets import SETS
+from bench.recommend.sets import SEED
 from bench.serving.machine import machine
 
 FEWEST_KNOWN = 0.01

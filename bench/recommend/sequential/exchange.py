@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Items = NDArray[np.int64]
-UNKNOWN = -1
+Ranks = NDArray[np.float64]
+UNKNOWN = np.inf
 """Rank of an item that no fit user had: a model of item ids cannot rank it."""
 
 
@@ -39,14 +40,14 @@ class Answer:
     """What came of it.
 
     Attributes:
-        ranks: (n,) int32, of each target among the items that a fit user had and the user had not yet had, from 0;
+        ranks: (n,) float64, of each target among the items that a fit user had and the user had not yet had, from 0;
             `UNKNOWN` where no fit user had the target itself.
-        popular: (n,) int32, the same by the number of fit users who had the item.
+        popular: (n,) float64, the same by the number of fit users who had the item.
         told: settings, versions, what was tried and how it went; ready for JSON.
     """
 
-    ranks: NDArray[np.int32]
-    popular: NDArray[np.int32]
+    ranks: Ranks
+    popular: Ranks
     told: dict[str, Any]
 
 

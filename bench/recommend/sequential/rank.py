@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from bench.recommend.sequential.exchange import Answer, Items, Work, digest, read_work, write_answer
+from bench.recommend.sequential.exchange import Answer, Items, Ranks, Work, digest, read_work, write_answer
 from bench.recommend.sequential.ranking import by_popularity, popularity, ranks
 from bench.recommend.sequential.sasrec import Scorer, recommended
 from bench.recommend.sequential.search import TOP
@@ -46,10 +45,10 @@ def rank(work: Work, made: dict[str, Any]) -> Answer:
     return Answer(found, plain, told)
 
 
-def _check(made: dict[str, Any], work: Work, known: Items, found: NDArray[np.int32]) -> int:
+def _check(made: dict[str, Any], work: Work, known: Items, found: Ranks) -> int:
     """Compare ranks with the library's own recommendations; how many were compared."""
     before = [work.held[who][:position] for who, position in work.targets]
-    rows = [row for row in np.flatnonzero(found >= 0) if np.isin(before[row], known).any()]
+    rows = [row for row in np.flatnonzero(np.isfinite(found)) if np.isin(before[row], known).any()]
     if not rows:
         return 0
     some = np.array(rows)[np.linspace(0, len(rows) - 1, min(CHECKED, len(rows))).astype(int)]
@@ -57,7 +56,7 @@ def _check(made: dict[str, Any], work: Work, known: Items, found: NDArray[np.int
     for row, items in zip(some, best, strict=True):
         who, position = work.targets[row]
         place = np.flatnonzero(items == work.held[who][position])
-        if (int(place[0]) if len(place) else TOP) != min(int(found[row]), TOP):
+        if (place[0] if len(place) else TOP) != min(found[row], TOP):
             raise RankError(f"target {row} has rank {found[row]} here, and {place} in the library's own list")
     return len(some)
 

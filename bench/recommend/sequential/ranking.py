@@ -9,7 +9,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.recommend.sequential.exchange import UNKNOWN, Items, Work
+from bench.recommend.sequential.exchange import UNKNOWN, Items, Ranks, Work
 
 Score = Callable[[NDArray[np.int64]], NDArray[np.float32]]
 """(b, length) places, padded with 0 on the left, to (b, known + 1) scores; column 0 is not looked at."""
@@ -67,7 +67,7 @@ def ranks(
     *,
     length: int,
     otherwise: NDArray[np.float32],
-) -> NDArray[np.int32]:
+) -> Ranks:
     """Rank of each target, given only the behaviours before it.
 
     Args:
@@ -79,13 +79,12 @@ def ranks(
         otherwise: (known + 1,) scores where no behaviour before the target is of a known item.
 
     Returns:
-        (n,) int32, how many known and unseen items score higher; equals count half, rounded down, so that a scorer that
-        tells nothing apart gains nothing. `UNKNOWN` where the target is not known.
+        (n,) how many known and unseen items score higher, equals half; `UNKNOWN` where the target is not known.
 
     Raises:
         ValueError: a target is an item that the user had before.
     """
-    out = np.full(len(targets), UNKNOWN, np.int32)
+    out = np.full(len(targets), UNKNOWN)
     for start in range(0, len(targets), BATCH):
         batch = targets[start : start + BATCH]
         before, target, seen = _batch(held, batch, known, length)
@@ -119,10 +118,8 @@ def _with_places(
         yield from ((mine, position) for _, position in rows)
 
 
-def _among_unseen(
-    scores: NDArray[np.float32], target: NDArray[np.int64], seen: list[NDArray[np.int64]]
-) -> NDArray[np.int32]:
-    out = np.full(len(target), UNKNOWN, np.int32)
+def _among_unseen(scores: NDArray[np.float32], target: NDArray[np.int64], seen: list[NDArray[np.int64]]) -> Ranks:
+    out = np.full(len(target), UNKNOWN)
     scores[:, 0] = -np.inf
     for row, place in enumerate(target):
         if place:
@@ -131,5 +128,5 @@ def _among_unseen(
             mine = scores[row]
             own = mine[place]
             mine[seen[row]] = -np.inf
-            out[row] = np.count_nonzero(mine > own) + (np.count_nonzero(mine == own) - 1) // 2
+            out[row] = np.count_nonzero(mine > own) + (np.count_nonzero(mine == own) - 1) / 2
     return out

@@ -10,17 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.recommend.sequential.exchange import UNKNOWN, Answer, Items, Work, digest
+from bench.recommend.protocol import gains, interval
+from bench.recommend.sequential.exchange import UNKNOWN, Answer, Items, Ranks, Work, digest
 
-Ranks = NDArray[np.int32]
-
-TOP = 20
 LAST = 100
 """Ranks from here on are all written as this one: nothing that is measured tells them apart."""
 DIGITS = 16
 """Of a history's digest."""
-NOT_ASKED = -2
+NOT_ASKED = np.nan
 """Rank of a behaviour that is no target: a user's first, or one that repeats an item."""
+
+_NOT_ASKED, _UNKNOWN = 255, 254
+"""As bytes; greater than any rank."""
 
 
 class ResultError(Exception):
@@ -39,7 +40,10 @@ def write_result(work: Work, users: Sequence[str], answer: Answer, path: Path, *
     """
     told = about | {
         "trained": True,
-        "measures": {"SASRec": measures(answer.ranks), "most popular of the fit users": measures(answer.popular)},
+        "measures": {
+            "SASRec": measures(answer.ranks, work.targets[:, 0]),
+            "most popular of the fit users": measures(answer.popular, work.targets[:, 0]),
+        },
         **answer.told,
         "histories": {
             user: {"behaviors": len(items), "digest": digest(items)[:DIGITS]}
@@ -64,23 +68,27 @@ def _write(path: Path, told: dict[str, Any]) -> None:
 def _by_behavior(work: Work, ranks: Ranks) -> Ranks:
     """Ranks of all behaviours of all held-out users, one user after the other."""
     bounds = np.cumsum([0, *map(len, work.held)])
-    out = np.full(bounds[-1], NOT_ASKED, np.int32)
+    out = np.full(bounds[-1], NOT_ASKED)
     out[bounds[work.targets[:, 0]] + work.targets[:, 1]] = ranks
     return out
 
 
-def measures(ranks: Ranks) -> dict[str, Any]:
-    """Hit rate and NDCG at 20: of all targets, and of those whose item a fit user had. None where there are none."""
-    known = ranks[ranks != UNKNOWN]
-    return {name: _measures(some) for name, some in (("all", ranks), ("known", known))}
+def measures(ranks: Ranks, user: NDArray[np.int64]) -> dict[str, Any]:
+    """Hit rate and NDCG at 20 with their intervals, as `protocol` has them.
+
+    Of all targets, and of those whose item a fit user had; without figures where there are none.
+    """
+    return {
+        name: _measures(ranks[mask], user[mask])
+        for name, mask in (("all", np.ones(len(ranks), np.bool_)), ("known", ranks != UNKNOWN))
+    }
 
 
-def _measures(ranks: Ranks) -> dict[str, Any]:
+def _measures(ranks: Ranks, user: NDArray[np.int64]) -> dict[str, Any]:
     if not len(ranks):
-        return {"targets": 0, "hit_rate": None, "ndcg": None}
-    hit = (ranks != UNKNOWN) & (ranks < TOP)
-    gain = np.where(hit, 1 / np.log2(np.maximum(ranks, 0) + 2.0), 0.0)
-    return {"targets": len(ranks), "hit_rate": round(float(hit.mean()), 5), "ndcg": round(float(gain.mean()), 5)}
+        return {"targets": 0}
+    hit, gain = gains(ranks)
+    return {"targets": len(ranks), "hit_rate": interval(hit, user, seed=0), "ndcg": interval(gain, user, seed=0)}
 
 
 def read_ranks(path: Path, users: Sequence[str], histories: Sequence[Items]) -> list[Ranks]:
@@ -92,9 +100,9 @@ def read_ranks(path: Path, users: Sequence[str], histories: Sequence[Items]) -> 
         histories: theirs, from the beginning and whole.
 
     Returns:
-        For each user (n,) int32: from 0, among the items that a fit user had and the user had not yet had; `LAST` where
-        it is that or more; `UNKNOWN` where no fit user had the item, which counts as missed; `NOT_ASKED` for a user's
-        first behaviour and those that repeat an item.
+        For each user (n,) float64: from 0, as `protocol.measure` takes it, among the items that a fit user had and the
+        user had not yet had; `LAST` where it is that or more; `UNKNOWN` where no fit user had the item, which counts as
+        missed; `NOT_ASKED` for a user's first behaviour and those that repeat an item.
 
     Raises:
         ResultError: there is no such file, or no model was trained, or a user is not in it, or had another history
@@ -117,10 +125,12 @@ def read_ranks(path: Path, users: Sequence[str], histories: Sequence[Items]) -> 
 
 
 def pack(ranks: Ranks) -> str:
-    """Ranks as text, those from `LAST` on as `LAST`."""
-    return base64.b85encode(zlib.compress(np.minimum(ranks, LAST).astype(np.int8).tobytes(), 9)).decode()
+    """Ranks as text, those from `LAST` on as `LAST`: their doubles as bytes, for equals count half."""
+    doubled = np.where(np.isnan(ranks), _NOT_ASKED, np.where(ranks == UNKNOWN, _UNKNOWN, np.minimum(ranks, LAST) * 2))
+    return base64.b85encode(zlib.compress(doubled.astype(np.uint8).tobytes(), 9)).decode()
 
 
 def unpack(text: str) -> Ranks:
     """What `pack` was given."""
-    return np.frombuffer(zlib.decompress(base64.b85decode(text)), np.int8).astype(np.int32)
+    doubled = np.frombuffer(zlib.decompress(base64.b85decode(text)), np.uint8)
+    return np.where(doubled == _NOT_ASKED, NOT_ASKED, np.where(doubled == _UNKNOWN, UNKNOWN, doubled / 2))

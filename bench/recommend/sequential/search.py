@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bench.recommend.sequential.exchange import Items
+from bench.recommend.sequential.exchange import Items, Ranks
 from bench.recommend.sequential.ranking import Score, by_popularity, first_targets, known_items, popularity, ranks
 from bench.recommend.sequential.sasrec import SasRec, Scorer, Setting
 
@@ -61,9 +60,9 @@ class Entry:
         return len(self.course) >= FEWEST_EPOCHS and self.best <= len(self.course) * PATIENCE
 
 
-def ndcg(found: NDArray[np.int32]) -> float:
+def ndcg(found: Ranks) -> float:
     """Mean of 1 / log2(rank + 2) where the rank is below 20, 0 elsewhere."""
-    return float(np.mean(np.where((found >= 0) & (found < TOP), 1 / np.log2(np.maximum(found, 0) + 2), 0)))
+    return float(np.mean(np.where(found < TOP, 1 / np.log2(found + 2), 0)))
 
 
 class Race:
@@ -122,5 +121,5 @@ class Race:
         """NDCG at 20 over the validation's targets."""
         return ndcg(self._ranks(Scorer(entry.model.model, self.known), entry.setting.length))
 
-    def _ranks(self, score: Score, length: int) -> NDArray[np.int32]:
+    def _ranks(self, score: Score, length: int) -> Ranks:
         return ranks(score, self.validating, self.targets, self.known, length=length, otherwise=self.popular)

@@ -1,7 +1,6 @@
 """What the model is trained on and asked, set by set.
 
-Users are divided as for the detectors. A target is each behaviour of a held-out user that is the first with its item,
-but the user's very first; where changes are planted, of the users with a change.
+Users and targets are those of `bench.recommend.sets` and `protocol`; vectors and times play no part here.
 """
 
 from collections.abc import Callable
@@ -14,9 +13,9 @@ from bench.detection.made_up import made_up
 from bench.detection.sources import SOURCES, topic_pools
 from bench.recommend.sequential.exchange import Items, Work
 from bench.recommend.sequential.ranking import first_targets
+from bench.recommend.sets import SEED
 from service.evaluation.streams import Stream
 
-SEED = 20
 FIT_USERS, FIT_LENGTH = 800, 150
 """As many and as long as in the planted topics."""
 
