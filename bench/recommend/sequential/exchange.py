@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Items = NDArray[np.int64]
 Ranks = NDArray[np.float64]
 UNKNOWN = np.inf
-"""Rank of an item that no fit user had: a model of item ids cannot rank it."""
+"""Rank of an item that nobody had whom the model was trained on: a model of item ids cannot rank it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +40,8 @@ class Answer:
     """What came of it.
 
     Attributes:
-        ranks: (n,) float64, of each target among the items that a fit user had and the user had not yet had, from 0;
-            `UNKNOWN` where no fit user had the target itself.
+        ranks: (n,) float64, of each target among the items that the model knows and the user had not yet had, from 0;
+            `UNKNOWN` where it does not know the target itself.
         popular: (n,) float64, the same by the number of fit users who had the item.
         told: settings, versions, what was tried and how it went; ready for JSON.
     """

@@ -20,7 +20,7 @@ from bench.recommend.sequential.sasrec import Scorer, recommended
 from bench.recommend.sequential.search import TOP
 
 CHECKED = 200
-"""Targets, evenly spread, at which the ranks are compared."""
+"""About so many targets, evenly spread, at which the ranks are compared."""
 
 
 class RankError(Exception):
@@ -47,18 +47,19 @@ def rank(work: Work, made: dict[str, Any]) -> Answer:
 
 def _check(made: dict[str, Any], work: Work, known: Items, found: Ranks) -> int:
     """Compare ranks with the library's own recommendations; how many were compared."""
-    before = [work.held[who][:position] for who, position in work.targets]
-    rows = [row for row in np.flatnonzero(np.isfinite(found)) if np.isin(before[row], known).any()]
-    if not rows:
+    ranked = np.flatnonzero(np.isfinite(found))
+    some = ranked[:: max(1, len(ranked) // CHECKED)]
+    before = {row: work.held[who][:position] for row, (who, position) in zip(some, work.targets[some], strict=True)}
+    before = {row: items for row, items in before.items() if np.isin(items, known).any()}
+    if not before:
         return 0
-    some = np.array(rows)[np.linspace(0, len(rows) - 1, min(CHECKED, len(rows))).astype(int)]
-    best = recommended(made["model"], [before[row] for row in some], TOP)
-    for row, items in zip(some, best, strict=True):
+    best = recommended(made["model"], list(before.values()), TOP)
+    for row, items in zip(before, best, strict=True):
         who, position = work.targets[row]
         place = np.flatnonzero(items == work.held[who][position])
         if (place[0] if len(place) else TOP) != min(found[row], TOP):
             raise RankError(f"target {row} has rank {found[row]} here, and {place} in the library's own list")
-    return len(some)
+    return len(before)
 
 
 def main() -> None:

@@ -76,7 +76,7 @@ def _by_behavior(work: Work, ranks: Ranks) -> Ranks:
 def measures(ranks: Ranks, user: NDArray[np.int64]) -> dict[str, Any]:
     """Hit rate and NDCG at 20 with their intervals, as `protocol` has them.
 
-    Of all targets, and of those whose item a fit user had; without figures where there are none.
+    Of all targets, and of those whose item the model knows; without figures where there are none.
     """
     return {
         name: _measures(ranks[mask], user[mask])
@@ -100,9 +100,9 @@ def read_ranks(path: Path, users: Sequence[str], histories: Sequence[Items]) -> 
         histories: theirs, from the beginning and whole.
 
     Returns:
-        For each user (n,) float64: from 0, as `protocol.measure` takes it, among the items that a fit user had and the
-        user had not yet had; `LAST` where it is that or more; `UNKNOWN` where no fit user had the item, which counts as
-        missed; `NOT_ASKED` for a user's first behaviour and those that repeat an item.
+        For each user (n,) float64: from 0, as `protocol.measure` takes it, among the items that the model knows and
+        the user had not yet had; `LAST` where it is that or more; `UNKNOWN` where the model does not know the item,
+        which counts as missed; `NOT_ASKED` for a user's first behaviour and those that repeat an item.
 
     Raises:
         ResultError: there is no such file, or no model was trained, or a user is not in it, or had another history
