@@ -1,13 +1,14 @@
 """Which memory predicts this user now: experts, mixed by how well each foretold what came.
 
 An expert is a way to weigh the past: by age with some half-life, all of it alike, the present regime only, that regime
-by age, or the earlier regimes that the present one looks like the return of. What each would have foretold is known
+by age, or the earlier regimes that the present one looks like the return of. One more, `domain`, knows nothing of the
+user and foretells what everybody does. What each would have foretold is known
 afterwards: the kernel density (see `kernel.py`) of the behaviour that came, under the expert's weights. The mixture is
 the fixed-share forecaster (Herbster and Warmuth, "Tracking the best expert", Machine Learning 32, 1998):
 
     w_e <- w_e p_e^eta / sum,    then    w_e <- (1 - a) w_e + a / E
 
-with p_e the density relative to the catalogue's, mixed with a share f of "like anything in the catalogue", so that one
+with p_e the density relative to the domain's prior, mixed with a share f of "like anything in the catalogue", so that one
 odd behaviour ruins nobody. The share a that is always redistributed is what lets the mixture follow a change of regime:
 no expert ever falls so low that it could not come back within some behaviours.
 
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 
 from service.compiled import compiled
 
-Scope = Literal["all", "regime", "recall"]
+Scope = Literal["all", "regime", "recall", "domain"]
 Floats = NDArray[np.float64]
 
 ETA = 1.0
@@ -41,7 +42,7 @@ class Expert:
 
     Attributes:
         name: told to clients.
-        scope: all behaviours, those of the present regime, or those of earlier regimes like it.
+        scope: all behaviours, those of the present regime, those of earlier regimes like it, or none at all.
         half_life: behaviours after which one counts half.
     """
 
@@ -56,9 +57,10 @@ EXPERTS: tuple[Expert, ...] = (
     Expert("regime", "regime"),
     *(Expert(f"regime_newest_{life}", "regime", life) for life in (3, 10, 30)),
     Expert("returning", "recall"),
+    Expert("domain", "domain"),
 )
-_SCOPES: dict[Scope, int] = {"all": 0, "regime": 1, "recall": 2}
-_REGIME, _RECALL = _SCOPES["regime"], _SCOPES["recall"]
+_SCOPES: dict[Scope, int] = {"all": 0, "regime": 1, "recall": 2, "domain": 3}
+_REGIME, _RECALL, _DOMAIN = _SCOPES["regime"], _SCOPES["recall"], _SCOPES["domain"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +92,12 @@ class Mixture:
         weights: (E,) of the experts, adding up to 1.
         memory: (n,) how much each behaviour counts for what comes next, in all; adds up to 1, or is all zeros where no
             behaviour counts.
+        domain: 0 to 1, how much the domain's prior counts beside the memory; 1 where there is none.
     """
 
     weights: Floats
     memory: Floats
+    domain: float
 
 
 def mix(
@@ -120,7 +124,8 @@ def mix(
         eta,
         share,
     )
-    return Mixture(learnt, memory)
+    crowd = float(sum(w for w, expert in zip(learnt, experts, strict=True) if expert.scope == "domain"))
+    return Mixture(learnt, memory, crowd if memory.any() else 1.0)
 
 
 def returning(remembered: Remembered) -> Floats:
@@ -166,7 +171,8 @@ def _mix(  # noqa: C901, PLR0917 - compiled: loops stay together, and take no ke
             fade = decays[e] ** (positions[t - 1] - positions[t - 2]) if t > 1 else 1.0
             for j in range(t - 1):
                 faded[e, j] *= fade
-            faded[e, t - 1] = weights[t - 1] * (recall[t - 1] if scopes[e] == _RECALL else 1.0)
+            known = recall[t - 1] if scopes[e] == _RECALL else 0.0 if scopes[e] == _DOMAIN else 1.0
+            faded[e, t - 1] = weights[t - 1] * known
         if t < n and fresh[t]:
             for e in range(count):
                 mass = hit = 0.0

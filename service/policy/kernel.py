@@ -6,8 +6,8 @@ with every behaviour that is kept, and the similarities are added up:
     score(x) = sum_j m(j) K(x, v_j) / Z_j,    K(x, v) = exp((cos(x, v) - 1) / tau),    Z_j = E_x K(x, v_j)
 
 which is a kernel density estimate (Parzen, 1962) of what the user turns to next, with weights m of the memory. Z_j, the
-mean over a sample of the catalogue, makes each behaviour's kernel a density relative to the catalogue: without it,
-those in crowded places would speak loudest.
+mean over a sample of the catalogue by its prior (see `prior.py`), makes each behaviour's kernel a density relative to
+that prior: without it, behaviours in crowded places would speak loudest.
 """
 
 import numpy as np
@@ -42,14 +42,15 @@ def kernel(items: Vectors, behaviors: Vectors) -> Kernel:
     return cosines
 
 
-def normalizers(behaviors: Vectors, sample: Vectors) -> NDArray[np.float32]:
+def normalizers(behaviors: Vectors, sample: Vectors, weights: NDArray[np.float32]) -> NDArray[np.float32]:
     """Z of each behaviour: (n,) float32; ones without a sample.
 
     Args:
         behaviors: (n, dim) unit vectors.
-        sample: (s, dim) unit vectors of items drawn from the catalogue.
+        sample: (s, dim) unit vectors of items of the catalogue.
+        weights: (s,) of each for the mean: its prior, by how many items it stands for. They add up to 1.
     """
     if not len(sample):
         return np.ones(len(behaviors), np.float32)
-    means: NDArray[np.float32] = kernel(sample, behaviors).mean(axis=0)
+    means: NDArray[np.float32] = weights @ kernel(sample, behaviors)
     return np.maximum(means, np.float32(SMALLEST))
