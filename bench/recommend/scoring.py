@@ -47,7 +47,7 @@ def ranks(
     return out
 
 
-def _scores(
+def _scores(  # noqa: PLR0917  # the whole of what is known at the moment
     replayed: Replayed,
     moment: Moment,
     nearness: Matrix,
