@@ -15,6 +15,7 @@ import service.encode.endpoints
 import service.items.endpoints
 import service.mutations.endpoints
 import service.populations.endpoints
+import service.recommendations.endpoints
 import service.system.endpoints
 import service.users.endpoints
 import service.webhooks.endpoints
@@ -42,6 +43,7 @@ from service.openapi import install_openapi
 from service.populations.watch import watching
 from service.problem_handlers import install_handlers
 from service.profiles import profile_for
+from service.recommendations.popularity import counting
 from service.resources import Resources, detector_params
 from service.retention.schedule import scheduled
 from service.security_headers import SecurityHeadersMiddleware, install_docs
@@ -114,6 +116,7 @@ def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: As
                     scheduled(resources),
                     encoding(resources),
                     watching(resources),
+                    counting(resources),
                     delivering(resources, sender),
                     app.state.feed.running(),
                 ):
@@ -133,6 +136,7 @@ def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: As
     for feature in (
         service.detect.endpoints,
         service.users.endpoints,
+        service.recommendations.endpoints,
         service.items.endpoints,
         service.populations.endpoints,
         service.encode.endpoints,

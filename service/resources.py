@@ -17,6 +17,7 @@ from service.encoder.contract import Encoder
 from service.idempotency.record import InProgress
 from service.identity import UserKeys, user_keys
 from service.populations.known import Populations
+from service.recommendations.view import Views
 from service.settings import Settings
 from service.telemetry.metrics import Metrics
 
@@ -34,6 +35,7 @@ class Resources:
             the pool lets a newcomer go before those who wait.
         read_sessions: makes read-only transactions.
         write_sessions: makes transactions that may write.
+        views: of the domains' catalogues.
         profile: calibration for the encoder's space; None without a fitting one.
         user_key_secret: see `service.identity.user_key`.
         privacy: how vectors leave the service; None where they leave as they are.
@@ -61,6 +63,12 @@ class Resources:
     other_user_key_secrets: tuple[bytes, ...] = field(default=(), repr=False)
     items_waiting: asyncio.Event = field(default_factory=asyncio.Event)
     draining: bool = False
+    views: Views = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Make what rests on the rest."""
+        info = self.encoder.info
+        self.views = Views(self.read_sessions, info.space, info.dim)
 
     @property
     def secrets(self) -> tuple[bytes, ...]:

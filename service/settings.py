@@ -213,6 +213,14 @@ class Settings(BaseSettings):
         description="Memory of Postgres, in MiB, in which an index may be built; a million items of 384 numbers need "
         "about 1,200.",
     )
+    popularity_every_minutes: float = Field(
+        default=10.0,
+        ge=0,
+        le=1440,
+        allow_inf_nan=False,
+        description="How often one of the replicas counts how many users had to do with each item in the last 30 days; "
+        "0: never, and no item counts as more popular than another.",
+    )
     population_every_seconds: float = Field(
         default=20.0,
         ge=1,

@@ -118,6 +118,7 @@ def _update(now: datetime) -> Update:
         profile_id=None,
         sequence=1,
         recent_events="[]",
+        since=None,
         events=[SeenEvent("one", now), SeenEvent("two", now)],
         snapshots=[snapshot],
     )

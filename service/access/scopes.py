@@ -31,6 +31,8 @@ NEEDS: dict[str, Need] = {
     "delete_item": "ingest",
     "get_interest": "read",
     "get_history": "read",
+    "get_policy": "read",
+    "get_recommendations": "read",
     "get_domain_mutations": "read",
     "export_user": "admin",
     "delete_user": "admin",

@@ -49,6 +49,7 @@ class UserStateRow(Base):
     created_at: Mapped[datetime] = mapped_column(TIMESTAMP, server_default=text("now()"))
     updated_at: Mapped[datetime] = mapped_column(TIMESTAMP, server_default=text("now()"))
     key_id: Mapped[str | None] = mapped_column(Text)
+    since: Mapped[datetime | None] = mapped_column(TIMESTAMP)
 
 
 class SnapshotRow(Base):
@@ -165,6 +166,18 @@ class SeenItemRow(Base):
     user_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     item_id: Mapped[str] = mapped_column(Text, primary_key=True)
     seen_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+
+
+class ItemPopularityRow(Base):
+    """How many users had to do with an item lately, as counted at `counted_at`."""
+
+    __tablename__ = "item_popularity"
+    __table_args__ = (Index("ix_item_popularity_users", "domain", text("users DESC")),)
+
+    domain: Mapped[str] = mapped_column(Text, primary_key=True)
+    item_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    users: Mapped[int] = mapped_column(BigInteger)
+    counted_at: Mapped[datetime] = mapped_column(TIMESTAMP)
 
 
 class IdempotencyRecordRow(Base):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from service.database.tables import SnapshotRow
-from service.detect.decide import Decision
+from service.detect.decide import Decision, Stored
 from service.detect.incoming import Incoming
 from service.detect.schemas import (
     Contribution,
@@ -16,8 +16,10 @@ from service.detect.schemas import (
     Rejected,
     Topics,
 )
-from service.detection.detector import Result
+from service.detection.detector import Params, Result
+from service.detection.reorder import present
 from service.encoder.contract import ModelInfo
+from service.policy.convert import policy_of
 from service.populations.judge import Shift
 from service.populations.schemas import PopulationShift
 from service.snapshots.convert import DIGITS, differences_of, interest_of, snapshot_of
@@ -34,6 +36,7 @@ class Answers:
         profile_id: that judged.
         received: the request's behaviours.
         rejected: those of them that were refused.
+        params: of the detectors.
         exact: whether vectors, and the distances between them, may be told as they are.
         shift_of: the shift of the population that gained topics are part of.
     """
@@ -43,6 +46,7 @@ class Answers:
     profile_id: str | None
     received: Sequence[Incoming]
     rejected: Sequence[Rejected]
+    params: Params
     exact: bool = True
     shift_of: Callable[[Iterable[int]], Shift | None] = lambda _: None
 
@@ -66,8 +70,13 @@ class Answers:
         """
         return self._decided(decision, accepted, snapshot_id=None, sequence=latest)
 
-    def unchanged(self, latest: SnapshotRow | None) -> DetectResponse:
-        """The answer where nothing new came in: the latest snapshot, if there is one, with nothing declared."""
+    def unchanged(self, latest: SnapshotRow | None, stored: Stored) -> DetectResponse:
+        """The answer where nothing new came in: the latest snapshot, if there is one, with nothing declared.
+
+        Args:
+            latest: that snapshot.
+            stored: the user's state.
+        """
         encoding = self.request.options.encoding_format if self._wants("vectors") else None
         told = None if latest is None else snapshot_of(latest, encoding)
         return self._response(
@@ -83,6 +92,7 @@ class Answers:
             interest=told.interest if told else None,
             topics=Topics() if self._wants("topics") else None,
             contributions=[] if self._wants("contributions") else None,
+            policy=policy_of(self.params, present(self.params, stored.window), stored.since, stored.window.newest_at),
         )
 
     def _decided(self, decision: Decision, accepted: int, **stored: object) -> DetectResponse:
@@ -101,6 +111,7 @@ class Answers:
             topics=_topics(decision.explained) if self._wants("topics") else None,
             population=self._population(decision.explained),
             contributions=_contributions(decision) if self._wants("contributions") else None,
+            policy=policy_of(self.params, decision.state, decision.stored.since, decision.as_of),
         )
 
     def _population(self, explained: Result | None) -> PopulationShift | None:

@@ -12,7 +12,7 @@ from service.detect.incoming import Incoming
 from service.detect.remember import Remembered, remember
 from service.detection import codec, interest, pending_codec, reorder
 from service.detection.detector import Params, Result, Rule
-from service.detection.reorder import Entry, Window
+from service.detection.reorder import Entry, Folded, Window
 from service.detection.state import State, StateError
 from service.snapshots.convert import change_of, scores_of, topics_of
 from service.snapshots.schemas import Change, Scores, TopicShare
@@ -31,11 +31,13 @@ class Stored:
         recent: id and time of the newest behaviours before the open ones, oldest first: those a change may have begun
             with.
         sequence: of the latest snapshot.
+        since: time of the first behaviour of the present regime; None where that was not kept.
     """
 
     window: Window
     recent: tuple[Event, ...]
     sequence: int
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Decision:
 
     Attributes:
         stored: the state after them.
+        state: the detectors', with the open behaviours in it.
+        as_of: time of the newest behaviour.
         taken: a snapshot for each change declared, then the request's own.
         explained: the result that the latest change was declared at, if any was.
         events: id of each behaviour by its position, for those that an explanation may name.
@@ -67,6 +71,8 @@ class Decision:
     """
 
     stored: Stored
+    state: State
+    as_of: datetime
     taken: list[Taken]
     explained: Result | None
     events: dict[int, str]
@@ -83,6 +89,7 @@ def restore(
     same_profile: bool,
     recent: Sequence[Event],
     sequence: int,
+    since: datetime | None = None,
 ) -> Stored:
     """The stored state, as far as it still means something under the present model and profile.
 
@@ -97,6 +104,7 @@ def restore(
         same_profile: whether the topics are the present profile's.
         recent: id and time of the newest behaviours before the open ones.
         sequence: of the latest snapshot.
+        since: time of the first behaviour of the present regime.
     """
     fresh = Stored(Window(params.empty()), (), sequence)
     if data is None or not same_space:
@@ -109,9 +117,9 @@ def restore(
         logger.exception("a stored state cannot be read; that user starts anew")
         return fresh
     if same_profile:
-        return Stored(window, tuple(recent), sequence)
+        return Stored(window, tuple(recent), sequence, since)
     opened = [(entry.event_id, entry.occurred_at) for entry in window.pending]
-    return Stored(Window(reorder.close(params, window)), (*recent, *opened)[-_kept(params) :], sequence)
+    return Stored(Window(reorder.close(params, window)), (*recent, *opened)[-_kept(params) :], sequence, since)
 
 
 def decide(
@@ -152,13 +160,28 @@ def decide(
     taken.append(closing)
     before = events[: len(stored.recent) + folded.settled]
     return Decision(
-        stored=Stored(folded.window, tuple(before[-_kept(params) :]), closing.sequence),
+        stored=Stored(
+            folded.window, tuple(before[-_kept(params) :]), closing.sequence, _since(stored, folded, events, first)
+        ),
+        state=folded.state,
+        as_of=closing.as_of,
         taken=taken,
         explained=folded.declared[-1].result if folded.declared else None,
         events={first + n: event_id for n, (event_id, _) in enumerate(events)},
         late=tuple(entry.event_id for entry in new if entry.counted_at != entry.occurred_at),
         remembered=remember(folded, behaviors, stored.window.behaviors, memory, space),
     )
+
+
+def _since(stored: Stored, folded: Folded, events: Sequence[Event], first: int) -> datetime | None:
+    """Time of the first behaviour of the present regime: of the user's very first one until there is a change."""
+    since = stored.since
+    if stored.window.behaviors == 0:
+        since = folded.entries[0].counted_at
+    for declared in folded.declared:
+        if declared.result.change and declared.state.began == declared.result.change.began:
+            since = events[max(declared.result.change.began - first, 0)][1]
+    return since
 
 
 def _under(params: Params, rule: Rule, result: Result) -> Result:

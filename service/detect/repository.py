@@ -49,6 +49,7 @@ class Known:
         space: of the vectors in it.
         profile_id: of the profile that it was judged by.
         recent_events: ids and RFC 3339 times.
+        since: time of the first behaviour of the present regime.
         deleted_at: when the user was erased last.
         seen: those of the ids asked for that are in the state already.
     """
@@ -59,6 +60,7 @@ class Known:
     space: str | None
     profile_id: str | None
     recent_events: list[list[str]]
+    since: datetime | None
     deleted_at: datetime | None
     seen: frozenset[str]
 
@@ -127,6 +129,7 @@ class Update:
         profile_id: of the profile that judged.
         sequence: of the newest snapshot.
         recent_events: ids and RFC 3339 times, as JSON.
+        since: time of the first behaviour of the present regime.
         events: the behaviours taken in.
         snapshots: taken on the way.
         mutations: changes declared on the way.
@@ -141,6 +144,7 @@ class Update:
     profile_id: str | None
     sequence: int
     recent_events: str
+    since: datetime | None
     events: Sequence[SeenEvent]
     snapshots: Sequence[NewSnapshot]
     mutations: Sequence[NewMutation] = ()
@@ -158,6 +162,7 @@ _READ = select(
     _STATES.space,
     _STATES.profile_id,
     _STATES.recent_events,
+    _STATES.since,
     _STATES.sequence,
     _STATES.created_at,
     select(_TOMBSTONES.deleted_at)
@@ -188,6 +193,7 @@ async def read(connection: AsyncConnection, user: User, event_ids: Sequence[str]
         space=row.space,
         profile_id=row.profile_id,
         recent_events=row.recent_events or [],
+        since=row.since,
         deleted_at=row.deleted_at,
         seen=frozenset(row.seen),
     )
@@ -296,7 +302,7 @@ _SAVE = text(
     WITH saved AS (
         UPDATE user_states
         SET state = :state, pending = :pending, space = :space, profile_id = :profile_id, sequence = :sequence,
-            recent_events = CAST(:recent_events AS jsonb), updated_at = now()
+            recent_events = CAST(:recent_events AS jsonb), since = :since, updated_at = now()
         WHERE domain = :domain AND user_key = :user_key AND sequence = :was AND created_at = :created_at
         RETURNING domain, user_key
     ), {", ".join(f"new_{part.table} AS ({part.sql})" for part in _INSERTIONS)}
@@ -309,6 +315,7 @@ _SAVE = text(
     bindparam("profile_id", type_=Text),
     bindparam("sequence", type_=BigInteger),
     bindparam("recent_events", type_=Text),
+    bindparam("since", type_=_TIMESTAMP),
     bindparam("was", type_=BigInteger),
     bindparam("created_at", type_=_TIMESTAMP),
     _DOMAIN,
@@ -334,6 +341,7 @@ async def save(connection: AsyncConnection, user: User, update: Update) -> bool:
         "profile_id": update.profile_id,
         "sequence": update.sequence,
         "recent_events": update.recent_events,
+        "since": update.since,
     }
     rows = (
         (_EVENTS, update.events),

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidatorFunctionWrapHandler, WrapValidator
 
+from service.policy.schemas import Policy
 from service.populations.schemas import PopulationShift
 from service.problems import ProblemDetails
 from service.releases.schemas import Withheld
@@ -169,6 +170,7 @@ class DetectResponse(BaseModel):
         "shift, as of some seconds ago. Null: the change is the user's own, or there was none.",
     )
     contributions: list[Contribution] | None = Field(description="With `contributions` in `include`.")
+    policy: Policy = Field(description="How to recommend to the user now.")
     accepted: int = Field(description="Behaviours taken in.")
     duplicates: int = Field(description="Behaviours already seen, without effect.")
     rejected: list[Rejected] = Field(description="Behaviours not taken in.")

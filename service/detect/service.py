@@ -229,7 +229,7 @@ class Judging:
                 stored = self._restore(known)
                 new, rejected = self._sort_out(known, stored)
                 if not new:
-                    return await self._unchanged(connection, rejected)
+                    return await self._unchanged(connection, stored, rejected)
                 decision = await self._decide(stored, new)
                 if await self._save(connection, known.version, decision, new):
                     return self._answers(rejected).stored(decision, accepted=len(new))
@@ -246,7 +246,7 @@ class Judging:
             stored = self._restore(known)
             new, rejected = self._sort_out(known, stored)
             if not new:
-                return await self._unchanged(connection, rejected)
+                return await self._unchanged(connection, stored, rejected)
         latest = known.version.sequence if known.version else 0
         return self._answers(rejected).tried(await self._decide(stored, new), accepted=len(new), latest=latest)
 
@@ -306,7 +306,7 @@ class Judging:
         stored = self._restore(known)
         new, rejected = self._sort_out(known, stored)
         if not new:
-            return await self._unchanged(connection, rejected), known.version.sequence > 0
+            return await self._unchanged(connection, stored, rejected), known.version.sequence > 0
         decision = await self._decide(stored, new)
         if not await self._save(connection, known.version, decision, new):
             raise RuntimeError("a state was altered under its lock")
@@ -316,11 +316,11 @@ class Judging:
         with timing.phase("database"):
             return await repository.read(connection, self.user, self.ids)
 
-    async def _unchanged(self, connection: AsyncConnection, rejected: list[Rejected]) -> DetectResponse:
+    async def _unchanged(self, connection: AsyncConnection, stored: Stored, rejected: list[Rejected]) -> DetectResponse:
         with timing.phase("database"):
             async with ReadSession(bind=connection) as session:
                 latest = await snapshots.latest(session, self.user.domain, self.user.key)
-        return self._answers(rejected).unchanged(latest)
+        return self._answers(rejected).unchanged(latest, stored)
 
     def _sort_out(self, known: Known, stored: Stored) -> tuple[list[Incoming], list[Rejected]]:
         """The new behaviours, the first of each id, and those from before the user was erased."""
@@ -363,6 +363,7 @@ class Judging:
                 same_profile=known.profile_id == (profile.id if profile else None),
                 recent=[(event_id, datetime.fromisoformat(time)) for event_id, time in known.recent_events],
                 sequence=known.version.sequence if known.version else 0,
+                since=known.since,
             )
 
     async def _save(
@@ -376,6 +377,7 @@ class Judging:
             profile_id=self._profile_id,
             sequence=decision.stored.sequence,
             recent_events=orjson.dumps(decision.stored.recent).decode(),
+            since=decision.stored.since,
             events=[SeenEvent(behavior.event_id, behavior.occurred_at) for behavior in new],
             snapshots=[self._snapshot(taken) for taken in decision.taken],
             mutations=[self._mutation(taken) for taken in decision.taken if taken.taken_for == "change"],
@@ -392,6 +394,7 @@ class Judging:
             profile_id=self._profile_id,
             received=self.behaviors,
             rejected=rejected,
+            params=self.params,
             exact=self.resources.privacy is None,
             shift_of=partial(self.resources.populations.shift_of, self.user.domain),
         )

@@ -8,8 +8,8 @@ the fixed-share forecaster (Herbster and Warmuth, "Tracking the best expert", Ma
 
     w_e <- w_e p_e^eta / sum,    then    w_e <- (1 - a) w_e + a / E
 
-with p_e the density relative to the domain's prior, mixed with a share f of "like anything in the catalogue", so that one
-odd behaviour ruins nobody. The share a that is always redistributed is what lets the mixture follow a change of regime:
+with p_e the density relative to the domain's prior, mixed with a share f of "like anything", so that one odd behaviour
+ruins nobody. The share a that is always redistributed is what lets the mixture follow a change of regime:
 no expert ever falls so low that it could not come back within some behaviours.
 
 Weights are learnt from behaviours on items that were new to the user, since such are to be recommended: what a user

@@ -15,7 +15,7 @@ from service.users.schemas import Export, HistoryQuery, InterestQuery, UserQuery
 router = APIRouter(prefix="/users", tags=["users"], responses=responses(UnknownUser, DatabaseUnavailable, Saturated))
 
 # `:path`, so that ids with a slash can be asked for, too.
-SUBRESOURCES = ("interest", "history", "export")
+SUBRESOURCES = ("interest", "history", "export", "policy", "recommendations")
 """What may follow an id in a path."""
 
 

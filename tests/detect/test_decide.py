@@ -36,7 +36,15 @@ def taken(params: Params, stored: Stored, seconds: list[float], rule: Rule | Non
 
 def restored(params: Params, state: bytes | None, pending: bytes | None, **same: bool) -> Stored:
     known = {"same_space": True, "same_profile": True} | same
-    return restore(state, pending, params, recent=[("e0", START)], sequence=7, **known)
+    return restore(
+        state,
+        pending,
+        params,
+        same_space=known["same_space"],
+        same_profile=known["same_profile"],
+        recent=[("e0", START)],
+        sequence=7,
+    )
 
 
 def test_a_state_from_before_there_were_open_behaviours_is_gone_on_from(params: Params) -> None:

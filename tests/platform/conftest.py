@@ -133,4 +133,5 @@ def settings(tmp_path: Path, database_url: str, profile_path: Path) -> Settings:
         profile=profile_path,
         catalogue_poll_seconds=0.0,
         webhooks_workers=0,
+        popularity_every_minutes=0.0,
     )

@@ -170,7 +170,8 @@ def update_of(known: Known, event_id: str) -> Update:
     )  # fmt: skip
     return Update(
         was=known.version, state=b"state", pending=b"", space="", profile_id=None,
-        sequence=snapshot.sequence, recent_events="[]", events=[SeenEvent(event_id, START)], snapshots=[snapshot],
+        sequence=snapshot.sequence, recent_events="[]", since=None,
+        events=[SeenEvent(event_id, START)], snapshots=[snapshot],
     )  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""The policy of a user, and the items that follow from it."""

@@ -1,0 +1,69 @@
+"""Counts from time to time how many users had to do with each item, on one replica at a time."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime, timedelta
+
+from sqlalchemy import text
+
+from service.database import installation
+from service.database.engine import is_away
+from service.recommendations import repository
+from service.resources import Resources
+
+logger = logging.getLogger(__name__)
+
+LATELY = timedelta(days=30)
+LOCK_KEY = 0x5E47E9
+"""Key of the advisory lock under which it is counted; see also `service.retention.repository.LOCK_KEY`."""
+LAST_COUNT = "popularity_last_count"
+NEVER = "1970-01-01T00:00:00+00:00"
+FIRST_AFTER_SECONDS = 1.0
+LOOKS = 4
+"""How often a replica looks in the time after which it is counted again: the one that counted may be gone."""
+
+
+@asynccontextmanager
+async def counting(resources: Resources) -> AsyncIterator[None]:
+    """Count as often as the settings say, as long as the context is open."""
+    every = timedelta(minutes=resources.settings.popularity_every_minutes)
+    if not every:
+        yield
+        return
+    task = asyncio.create_task(_forever(resources, every), name="popularity")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _forever(resources: Resources, every: timedelta) -> None:
+    wait = FIRST_AFTER_SECONDS
+    while True:
+        await asyncio.sleep(wait)
+        wait = every.total_seconds() / LOOKS
+        try:
+            await count_if_due(resources, every)
+        except Exception as error:
+            if is_away(error):
+                logger.warning("popularity: the database is away; trying again in %d s", wait)
+            else:
+                logger.exception("popularity could not be counted; trying again in %d s", wait)
+
+
+async def count_if_due(resources: Resources, every: timedelta) -> bool:
+    """Count, if no replica has lately; whether it was done."""
+    async with resources.turns, resources.write_sessions.begin() as session:
+        if not (await session.execute(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": LOCK_KEY})).scalar_one():
+            return False
+        now = (await session.execute(text("SELECT now()"))).scalar_one()
+        last = await installation.claim(session, LAST_COUNT, NEVER)
+        if now - datetime.fromisoformat(last) < every:
+            return False
+        await repository.count_popularity(session, now, LATELY)
+        await installation.replace(session, LAST_COUNT, now.isoformat())
+    return True

@@ -1,0 +1,191 @@
+"""SQL of recommendations: what is held of the user, and what is known of candidates."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import bindparam, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import Text
+
+from service.database.sessions import ReadSession, WriteSession
+from service.database.tables import MemoryRow, UserStateRow
+from service.items.halves import decode
+from service.policy.memory import Behavior
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A user's state, by column; all None where nothing is held."""
+
+    state: bytes | None
+    pending: bytes | None
+    space: str | None
+    profile_id: str | None
+    since: datetime | None
+
+
+_STATE, _MEMORY = UserStateRow.__table__.c, MemoryRow.__table__.c
+_HELD = select(_STATE.state, _STATE.pending, _STATE.space, _STATE.profile_id, _STATE.since)
+_BEHAVIORS = select(
+    _MEMORY.arrival, _MEMORY.event_id, _MEMORY.item_id, _MEMORY.weight, _MEMORY.codes, _MEMORY.scale
+).order_by(_MEMORY.counted_at, _MEMORY.occurred_at, _MEMORY.event_id)
+
+
+async def held(session: ReadSession, domain: str, user_key: bytes) -> Held:
+    """What is held of the user."""
+    query = _HELD.where(_STATE.domain == domain, _STATE.user_key == user_key)
+    row = (await session.execute(query)).one_or_none()
+    return Held(*row) if row else Held(None, None, None, None, None)
+
+
+async def behaviors(session: ReadSession, domain: str, user_key: bytes, space: str) -> list[Behavior]:
+    """The user's kept behaviours in that space, in the order of the user's stream."""
+    query = _BEHAVIORS.where(_MEMORY.domain == domain, _MEMORY.user_key == user_key, _MEMORY.space == space)
+    return [Behavior(*row) for row in await session.execute(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What is known of candidates, in their order.
+
+    Attributes:
+        users: (c,) how many users had to do with each lately.
+        seen: (c,) whether this user had.
+    """
+
+    users: NDArray[np.int64]
+    seen: NDArray[np.bool_]
+
+
+_MARKS = text(
+    """
+    SELECT coalesce(item_popularity.users, 0) AS users, seen_items.item_id IS NOT NULL AS seen
+    FROM unnest(:ids) WITH ORDINALITY AS wanted (item_id, place)
+    LEFT JOIN item_popularity ON item_popularity.domain = :domain AND item_popularity.item_id = wanted.item_id
+    LEFT JOIN seen_items ON seen_items.domain = :domain AND seen_items.user_key = :user_key
+        AND seen_items.item_id = wanted.item_id
+    ORDER BY wanted.place
+    """
+).bindparams(
+    bindparam("ids", type_=ARRAY(Text)),
+    bindparam("domain", type_=Text),
+    bindparam("user_key", type_=UserStateRow.user_key.type),
+)
+
+
+async def marks(session: ReadSession, domain: str, user_key: bytes, ids: Sequence[str]) -> Marks:
+    """What is known of these items and of this user with them."""
+    rows = (await session.execute(_MARKS, {"ids": list(ids), "domain": domain, "user_key": user_key})).all()
+    return Marks(np.array([row.users for row in rows], np.int64), np.array([row.seen for row in rows], bool))
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """Some items with vectors.
+
+    Attributes:
+        ids: n.
+        vectors: (n, dim).
+        users: (n,) how many users had to do with each lately.
+    """
+
+    ids: list[str]
+    vectors: NDArray[np.float32]
+    users: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """A domain's items as one model has encoded them.
+
+    Attributes:
+        domain: of the items.
+        space: of the vectors.
+        dim: of the space.
+        category: only items of this one; None for all.
+    """
+
+    domain: str
+    space: str
+    dim: int
+    category: str | None = None
+
+    @property
+    def values(self) -> dict[str, object]:
+        """What its statements are given."""
+        given: dict[str, object] = {"domain": self.domain, "space": self.space}
+        return given if self.category is None else given | {"category": self.category}
+
+
+_LIVE = "v.domain = :domain AND v.space = :space AND (v.expires_at IS NULL OR v.expires_at > now())"
+_POPULAR = f"""
+    SELECT v.item_id, halfvec_send(v.vector) AS sent, p.users FROM item_popularity AS p
+    JOIN item_vectors AS v ON v.domain = p.domain AND v.item_id = p.item_id
+    WHERE p.domain = :domain AND {_LIVE} {{category}}
+    ORDER BY p.users DESC, p.item_id LIMIT :most
+"""  # noqa: S608 - of this module's own words
+_NEWEST = f"""
+    SELECT v.item_id, halfvec_send(v.vector) AS sent, 0 AS users FROM items AS i
+    JOIN item_vectors AS v ON v.domain = i.domain AND v.item_id = i.item_id
+    WHERE i.domain = :domain AND {_LIVE} {{category}}
+    ORDER BY i.created_at DESC, i.item_id LIMIT :most
+"""  # noqa: S608 - of this module's own words
+_OF_CATEGORY = "AND v.category = :category"
+
+
+async def liked(session: ReadSession, catalogue: Catalogue, most: int) -> Sampled:
+    """The items that most users had to do with lately, the most popular first; the newest where nothing is popular."""
+    rows = await _most(session, _POPULAR, catalogue, most) or await _most(session, _NEWEST, catalogue, most)
+    return _sampled(rows, catalogue.dim)
+
+
+async def _most(session: ReadSession, statement: str, catalogue: Catalogue, most: int) -> Sequence[object]:
+    query = text(statement.format(category="" if catalogue.category is None else _OF_CATEGORY))
+    return (await session.execute(query, catalogue.values | {"most": most})).all()
+
+
+_SAMPLE = f"""
+    SELECT v.item_id, halfvec_send(v.vector) AS sent, coalesce(p.users, 0) AS users, count(*) OVER () AS found
+    FROM item_vectors AS v TABLESAMPLE SYSTEM (:percent)
+    LEFT JOIN item_popularity AS p ON p.domain = v.domain AND p.item_id = v.item_id
+    WHERE {_LIVE} ORDER BY random() LIMIT :most
+"""  # noqa: S608 - of this module's own words
+ROWS = 20_000
+"""Rows that are drawn from at most, of all domains."""
+
+
+async def sample(session: ReadSession, catalogue: Catalogue, most: int) -> tuple[Sampled, float]:
+    """Items of all categories drawn at random, and about how many there are in all."""
+    rows = (await session.execute(text("SELECT reltuples FROM pg_class WHERE relname = 'item_vectors'"))).scalar_one()
+    share = min(1.0, ROWS / rows) if rows > 0 else 1.0
+    drawn = await session.execute(text(_SAMPLE), catalogue.values | {"percent": 100.0 * share, "most": most})
+    found = drawn.all()
+    return _sampled(found, catalogue.dim), (found[0].found / share if found else 0.0)
+
+
+def _sampled(rows: Sequence[object], dim: int) -> Sampled:
+    return Sampled(
+        ids=[row.item_id for row in rows],  # type: ignore[attr-defined] # of a statement in text
+        vectors=decode([row.sent for row in rows], dim),  # type: ignore[attr-defined]
+        users=np.array([row.users for row in rows], np.int64),  # type: ignore[attr-defined]
+    )
+
+
+_COUNT = text(
+    """
+    INSERT INTO item_popularity (domain, item_id, users, counted_at)
+    SELECT domain, item_id, count(*), :now FROM seen_items WHERE seen_at > :since GROUP BY domain, item_id
+    ON CONFLICT (domain, item_id) DO UPDATE SET users = excluded.users, counted_at = excluded.counted_at
+    """
+)
+_FORGET = text("DELETE FROM item_popularity WHERE counted_at < :now")
+
+
+async def count_popularity(session: WriteSession, now: datetime, lately: timedelta) -> None:
+    """Count anew how many users had to do with each item."""
+    await session.execute(text("SET LOCAL statement_timeout = 0"))
+    await session.execute(_COUNT, {"now": now, "since": now - lately})
+    await session.execute(_FORGET, {"now": now})

@@ -1,0 +1,167 @@
+"""The policy in force, and the items that follow from it."""
+
+import asyncio
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from service.database.sessions import ReadSession
+from service.detection.topics import WHOLE
+from service.items import repository as items
+from service.items.repository import Item
+from service.policy.experts import EXPERTS
+from service.policy.ranking import Learnt, Pick, learn, questions, rank
+from service.policy.schemas import MemoryWeight, PolicyInForce
+from service.recommendations import repository
+from service.recommendations.repository import Catalogue, Sampled
+from service.recommendations.schemas import (
+    Because,
+    Explanation,
+    ItemTopic,
+    MixtureShares,
+    Recommendation,
+    Recommendations,
+    RecommendationsQuery,
+)
+from service.recommendations.standing import Standing, standing
+from service.recommendations.view import POPULAR, View
+from service.resources import Resources
+
+DIGITS = 6
+QUESTIONS = 4
+"""Behaviours that the catalogue is searched near."""
+PER_QUESTION = 40
+EF_SEARCH = 80
+"""At a million items, the index finds 0.96 of the true neighbours with it; see `bench.recommend.index`."""
+NAMED = 3
+"""Behaviours and topics that an explanation names."""
+LEAST_TOPIC = 0.05
+"""Share of an item from which on a topic is told."""
+
+
+async def policy(resources: Resources, session: ReadSession, user_id: str, domain: str) -> PolicyInForce:
+    """The policy, and which memory foretells the user. Of a new user, what everybody starts from."""
+    user = await standing(resources, session, user_id, domain)
+    view = await resources.views.get(domain)
+    learnt = await asyncio.to_thread(learn, user.memory, view.vectors, view.weights)
+    return PolicyInForce(
+        user_id=user_id,
+        domain=domain,
+        as_of=user.as_of,
+        behaviors=user.state.behaviors,
+        changes=user.state.regime,
+        policy=user.policy,
+        memories=[
+            MemoryWeight(name=expert.name, weight=round(float(weight), DIGITS))
+            for expert, weight in zip(EXPERTS, learnt.mixture.weights, strict=True)
+        ],
+    )
+
+
+async def recommend(
+    resources: Resources, session: ReadSession, user_id: str, query: RecommendationsQuery
+) -> Recommendations:
+    """Items for a user: candidates near what counts of the memory, and popular ones, ranked and diversified."""
+    user = await standing(resources, session, user_id, query.domain)
+    view = await resources.views.get(query.domain)
+    learnt = await asyncio.to_thread(learn, user.memory, view.vectors, view.weights)
+    candidates = await _candidates(resources, session, user, _Found(learnt, view, query))
+    picks = await asyncio.to_thread(
+        rank,
+        learnt,
+        candidates.vectors,
+        candidates.users,
+        query.k,
+        explore=user.policy.exploration,
+        diversity=query.diversity,
+    )
+    details = await items.details(session, query.domain, [candidates.ids[pick.place] for pick in picks])
+    return Recommendations(
+        user_id=user_id,
+        domain=query.domain,
+        as_of=user.as_of,
+        policy=user.policy,
+        mixture=MixtureShares(**{name: round(share, DIGITS) for name, share in learnt.shares.items()}),
+        items=[
+            _told(resources, learnt, candidates, pick, details[candidates.ids[pick.place]], explain=query.explain)
+            for pick in picks
+            if candidates.ids[pick.place] in details  # else it was deleted, or has expired, since it was found
+        ],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is known when candidates are looked for."""
+
+    learnt: Learnt
+    view: View
+    query: RecommendationsQuery
+
+
+async def _candidates(resources: Resources, session: ReadSession, user: Standing, known: _Found) -> Sampled:
+    """Items that may be recommended: near to what counts of the memory, and liked by many."""
+    info, query = resources.encoder.info, known.query
+    catalogue = Catalogue(query.domain, info.space, info.dim, query.category)
+    own = {item_id for item_id in user.memory.item_ids if item_id is not None} if query.exclude_seen else set[str]()
+    near = await items.nearest(
+        session,
+        domain=catalogue.domain,
+        space=catalogue.space,
+        dim=catalogue.dim,
+        queries=questions(known.learnt, QUESTIONS),
+        per_query=max(PER_QUESTION, query.k),
+        category=query.category,
+        exclude=sorted(own),
+        ef_search=max(EF_SEARCH, query.k),
+    )
+    liked = known.view.popular
+    if query.category is not None:
+        liked = await repository.liked(session, catalogue, POPULAR)
+    found = set(near.ids)
+    others = [n for n, item_id in enumerate(liked.ids) if item_id not in found]
+    ids = [*near.ids, *(liked.ids[n] for n in others)]
+    marks = await repository.marks(session, query.domain, user.user_key, ids)
+    left = np.flatnonzero(~marks.seen) if query.exclude_seen else np.arange(len(ids))
+    vectors = np.concatenate([near.vectors, liked.vectors[others]])
+    return Sampled([ids[n] for n in left], vectors[left], marks.users[left])
+
+
+def _told(
+    resources: Resources, learnt: Learnt, candidates: Sampled, pick: Pick, item: Item, *, explain: bool
+) -> Recommendation:
+    return Recommendation(
+        item_id=item.item_id,
+        score=round(pick.score, DIGITS),
+        source=pick.source,
+        text=item.text,
+        category=item.category,
+        attributes=item.attributes,
+        explanation=_explanation(resources, learnt, candidates.vectors[pick.place], pick) if explain else None,
+    )
+
+
+def _explanation(resources: Resources, learnt: Learnt, vector: NDArray[np.float32], pick: Pick) -> Explanation:
+    memory = learnt.memory
+    most = [n for n in np.argsort(-pick.parts, kind="stable")[:NAMED] if pick.parts[n] > 0]
+    return Explanation(
+        because=[
+            Because(event_id=memory.event_ids[n], item_id=memory.item_ids[n], share=round(float(pick.parts[n]), DIGITS))
+            for n in most
+        ],
+        topics=_topics(resources, vector),
+    )
+
+
+def _topics(resources: Resources, vector: NDArray[np.float32]) -> list[ItemTopic]:
+    profile = resources.profile
+    if profile is None:
+        return []
+    assigned = profile.assign(vector[None])
+    shares = assigned.shares[0] / WHOLE
+    return [
+        ItemTopic(topic=int(topic), label=profile.labels[topic], share=round(float(share), DIGITS))
+        for topic, share in zip(assigned.topics[0], shares, strict=True)
+        if share >= LEAST_TOPIC
+    ][:NAMED]

@@ -1,0 +1,79 @@
+"""Where a user stands: state, policy and memory, as everything here starts from."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+
+from service.database.sessions import ReadSession, as_of_one_moment
+from service.detect.decide import restore
+from service.detection.reorder import present
+from service.detection.state import State
+from service.policy.convert import policy_of
+from service.policy.memory import Behavior, Memory, assemble
+from service.policy.schemas import Policy
+from service.recommendations import repository
+from service.resources import Resources, detector_params
+from service.users import repository as users
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A user, as stored at one moment.
+
+    Attributes:
+        user_key: that the user is held under.
+        state: of the detectors, with the open behaviours in it; an empty one for a new user.
+        as_of: time of the newest behaviour.
+        policy: that follows.
+        memory: behaviours that are kept one by one.
+    """
+
+    user_key: bytes
+    state: State
+    as_of: datetime | None
+    policy: Policy
+    memory: Memory
+
+
+async def standing(resources: Resources, session: ReadSession, user_id: str, domain: str) -> Standing:
+    """Read a user. Of somebody who is not known there is the domain's prior.
+
+    Args:
+        resources: of the app.
+        session: in which nothing was read yet.
+        user_id: in the client's system.
+        domain: of the user.
+    """
+    keys = resources.keys_of(domain, user_id)
+    key = keys.present
+    if keys.others:
+        await as_of_one_moment(session)
+        key = await users.held_under(session, keys)
+    space = resources.encoder.info.space
+    held = await repository.held(session, domain, key)
+    rows = await repository.behaviors(session, domain, key, space) if held.state is not None else []
+    return await asyncio.to_thread(_assembled, resources, key, held, rows)
+
+
+def _assembled(resources: Resources, key: bytes, held: repository.Held, rows: list[Behavior]) -> Standing:
+    info, profile = resources.encoder.info, resources.profile
+    params = detector_params(resources.settings, info.dim, profile)
+    stored = restore(
+        held.state,
+        held.pending,
+        params,
+        same_space=held.space == info.space,
+        same_profile=held.profile_id == (profile.id if profile else None),
+        recent=[],
+        sequence=0,
+        since=held.since,
+    )
+    state, as_of = present(params, stored.window), stored.window.newest_at
+    since = stored.since if state.behaviors else None
+    return Standing(
+        user_key=key,
+        state=state,
+        as_of=as_of,
+        policy=policy_of(params, state, since, as_of),
+        memory=assemble([row for row in rows if row.arrival < state.behaviors], state, info.dim),
+    )
