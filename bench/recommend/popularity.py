@@ -13,7 +13,12 @@ Prior = Callable[[Counts], NDArray[np.float32]]
 
 
 class Crowd:
-    """The people of a set, and when each had an item for the first time.
+    """The people of a set, and when each had to do with which item.
+
+    Args:
+        histories: of the people.
+        items: how many the catalogue has.
+        lately: for how long a behaviour counts, in the units of the times; without it, for ever.
 
     >>> from service.evaluation.streams import Stream
     >>> items = np.array([1, 0, 1])
@@ -23,22 +28,35 @@ class Crowd:
     [[0, 0], [0, 1], [1, 1]]
     """
 
-    def __init__(self, histories: Sequence[History], items: int) -> None:
-        """Take the people's histories; `items` is how many the catalogue has."""
-        firsts = [np.unique(history.stream.items, return_index=True) for history in histories]
-        what = np.concatenate([own for own, _ in firsts])
-        when = np.concatenate([history.times[at] for history, (_, at) in zip(histories, firsts, strict=True)])
-        order = np.argsort(when, kind="stable")
-        self._what, self._when, self._items = what[order], when[order], items
+    def __init__(self, histories: Sequence[History], items: int, lately: int | None = None) -> None:
+        who = np.concatenate([np.full(len(history.stream), n) for n, history in enumerate(histories)])
+        what = np.concatenate([history.stream.items for history in histories])
+        when = np.concatenate([history.times for history in histories])
+        order = np.lexsort((when, what, who))
+        who, what, when = who[order], what[order], when[order]
+        anew = np.r_[True, (np.diff(who) != 0) | (np.diff(what) != 0)]
+        if lately is not None:
+            anew |= np.r_[True, np.diff(when) > lately]
+        self._items = items
+        self._begun = _by_time(what[anew], when[anew])
+        last = np.r_[anew[1:], True] if lately is not None else np.zeros(len(anew), np.bool_)
+        self._over = _by_time(what[last], when[last] + (lately or 0))
 
     def before(self, times: Ints) -> Iterator[Counts]:
-        """(items,) people who had each item before each of the times, which ascend; what is simultaneous is not."""
+        """(items,) people to whom each item counts just before each of the times, which ascend."""
         counts = np.zeros(self._items, np.int64)
-        done = 0
-        for until in np.searchsorted(self._when, times, side="left"):
-            counts = counts + np.bincount(self._what[done:until], minlength=self._items)
-            done = until
+        begun, over = 0, 0
+        for time in times:
+            until, gone = (int(np.searchsorted(when, time, side="left")) for _, when in (self._begun, self._over))
+            counts = counts + np.bincount(self._begun[0][begun:until], minlength=self._items)
+            counts -= np.bincount(self._over[0][over:gone], minlength=self._items)
+            begun, over = until, gone
             yield counts
+
+
+def _by_time(what: Ints, when: Ints) -> tuple[Ints, Ints]:
+    order = np.argsort(when, kind="stable")
+    return what[order], when[order]
 
 
 def level(counts: Counts) -> NDArray[np.float32]:
@@ -70,7 +88,7 @@ def shrunk(exponent: float) -> Prior:
 PRIORS: dict[str, Prior] = {
     "shipped": prior,
     "none": level,
-    **{f"(n + 1)^{exponent}": powered(exponent) for exponent in (0.25, 0.5, 0.75, 1.0, 1.5)},
-    **{f"(n + shape)^{exponent}": shrunk(exponent) for exponent in (0.75, 1.0, 1.25, 1.5)},
+    **{f"(n + 1)^{exponent}": powered(exponent) for exponent in (0.25, 0.5, 0.75, 1.0)},
+    **{f"(n + shape)^{exponent}": shrunk(exponent) for exponent in (0.5, 0.75, 1.0)},
 }
 """By name; those beside the shipped one are there to be compared."""

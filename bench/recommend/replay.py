@@ -10,10 +10,11 @@ from service.detection.detector import Observation, Params, Rule, step
 from service.detection.profile import Profile
 from service.detection.state import PAST_REGIMES, State
 from service.detection.topics import Assignment, Vectors
+from service.policy.memory import NEWEST, OF_EARLIER
 from service.policy.posterior import inclusion
 
 KEPT = 128
-"""Behaviours kept of each regime, as the service is set by default."""
+"""Behaviours that the service keeps of each regime, by default."""
 HOUR = 3600.0
 
 
@@ -56,7 +57,9 @@ def shortened(history: History, most: int) -> History:
     return replace(history, stream=history.stream.take(slice(most)), times=history.times[:most])
 
 
-def replay(history: History, vectors: Vectors, profile: Profile, assigned: Assignment, kept: int = KEPT) -> Replayed:
+def replay(
+    history: History, vectors: Vectors, profile: Profile, assigned: Assignment, newest: int = NEWEST
+) -> Replayed:
     """Run the detector over a history, behaviour by behaviour.
 
     Args:
@@ -64,7 +67,7 @@ def replay(history: History, vectors: Vectors, profile: Profile, assigned: Assig
         vectors: (items, dim) of the catalogue.
         profile: the detector's.
         assigned: the catalogue's topics.
-        kept: behaviours kept of each regime.
+        newest: behaviours looked at whatever their regime.
     """
     items = history.stream.items
     asked = targets(items)
@@ -73,7 +76,7 @@ def replay(history: History, vectors: Vectors, profile: Profile, assigned: Assig
     state, moments, changes = params.empty(), list[Moment](), list[int]()
     for at, item in enumerate(items):
         if at in wanted:
-            moments.append(_moment(state, at, kept))
+            moments.append(_moment(state, at, newest))
         # An hour apart: neither regimes nor memories go by times.
         seen = Observation(vectors[item], float(history.stream.weights[at]), HOUR * at, assigned.at(item))
         state, result = step(params, state, seen, rule)
@@ -84,12 +87,14 @@ def replay(history: History, vectors: Vectors, profile: Profile, assigned: Assig
     return Replayed(history, moments, changes, fresh)
 
 
-def _moment(state: State, at: int, kept: int) -> Moment:
-    """The newest behaviours of each regime, of as many regimes as a state tells apart."""
+def _moment(state: State, at: int, newest: int) -> Moment:
+    """What the service looks at: the newest behaviours, and some of each earlier regime, of those that it keeps."""
     positions = np.arange(at)
     regimes = np.array([state.regime_at(position) for position in positions], np.int64)
-    inside = regimes >= state.regime - PAST_REGIMES
-    for number in np.unique(regimes):
-        inside[np.flatnonzero(regimes == number)[:-kept]] = False
+    inside = np.zeros(at, np.bool_)
+    for number in range(max(state.regime - PAST_REGIMES, 0), state.regime + 1):
+        own = np.flatnonzero(regimes == number)[-KEPT:]
+        inside[own[own >= at - newest]] = True
+        inside[own[own < at - newest][-OF_EARLIER:]] = True
     positions, regimes = positions[inside], regimes[inside]
     return Moment(at, positions, regimes, inclusion(state.bayes, at - 1 - positions))
