@@ -63,9 +63,11 @@ class Memory:
         """As the experts see it, and Z of each behaviour.
 
         Args:
-            sample: (s, dim) of the catalogue.
+            sample: (s, dim) of the catalogue. Without one, what is usual is what is usual for the user.
             sample_weights: (s,) adding up to 1.
         """
+        if not len(sample):
+            sample, sample_weights = self.vectors, np.full(len(self), 1.0 / max(len(self), 1), np.float32)
         scale = normalizers(self.vectors, sample, sample_weights)
         densities = kernel(self.vectors, self.vectors) / scale
         seen = Remembered(densities, self.weights, self.positions, self.regimes, self.inclusion, self.fresh)

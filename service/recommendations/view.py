@@ -114,5 +114,6 @@ class Views:
             popular = await repository.liked(session, catalogue, POPULAR)
             drawn, items = await repository.sample(session, catalogue, DRAWN)
         made = await asyncio.to_thread(view_of, popular, drawn, items)
-        self._kept[domain] = (self._clock(), made)
+        if made.popular.ids:  # who has just put the first items wants to see them
+            self._kept[domain] = (self._clock(), made)
         return made

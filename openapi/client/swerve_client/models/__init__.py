@@ -3,6 +3,7 @@
 from .batch_item import BatchItem
 from .batch_request import BatchRequest
 from .batch_response import BatchResponse
+from .because import Because
 from .behavior import Behavior
 from .catalogue_item import CatalogueItem
 from .catalogue_item_attributes import CatalogueItemAttributes
@@ -29,6 +30,7 @@ from .encode_request import EncodeRequest
 from .encode_request_encoding_format import EncodeRequestEncodingFormat
 from .encode_response import EncodeResponse
 from .event_data import EventData
+from .explanation import Explanation
 from .export import Export
 from .export_tables import ExportTables
 from .export_tables_additional_property_item import ExportTablesAdditionalPropertyItem
@@ -38,23 +40,33 @@ from .get_history_encoding_format import GetHistoryEncodingFormat
 from .get_interest_encoding_format import GetInterestEncodingFormat
 from .get_item_encoding_format import GetItemEncodingFormat
 from .interest import Interest
+from .item_topic import ItemTopic
 from .items_progress import ItemsProgress
 from .kinds import Kinds
 from .list_webhook_deliveries_state_type_0 import ListWebhookDeliveriesStateType0
 from .liveness import Liveness
 from .loaded_model import LoadedModel
+from .memory_weight import MemoryWeight
+from .mixture_shares import MixtureShares
 from .model_ref import ModelRef
 from .mutation import Mutation
 from .mutation_event import MutationEvent
 from .new_item import NewItem
 from .new_item_attributes import NewItemAttributes
 from .new_webhook import NewWebhook
+from .policy import Policy
+from .policy_in_force import PolicyInForce
+from .policy_status import PolicyStatus
 from .population_shift import PopulationShift
 from .problem_details import ProblemDetails
 from .profile_ref import ProfileRef
 from .put_items_request import PutItemsRequest
 from .put_items_response import PutItemsResponse
 from .readiness import Readiness
+from .recommendation import Recommendation
+from .recommendation_attributes import RecommendationAttributes
+from .recommendation_source import RecommendationSource
+from .recommendations import Recommendations
 from .rejected import Rejected
 from .resend import Resend
 from .resent import Resent
@@ -70,6 +82,7 @@ from .time_bucket import TimeBucket
 from .topic_count import TopicCount
 from .topic_counts import TopicCounts
 from .topic_difference import TopicDifference
+from .topic_factor import TopicFactor
 from .topic_share import TopicShare
 from .topics import Topics
 from .webhook import Webhook
@@ -83,6 +96,7 @@ __all__ = (
     "BatchItem",
     "BatchRequest",
     "BatchResponse",
+    "Because",
     "Behavior",
     "CatalogueItem",
     "CatalogueItemAttributes",
@@ -109,6 +123,7 @@ __all__ = (
     "EncodeRequestEncodingFormat",
     "EncodeResponse",
     "EventData",
+    "Explanation",
     "Export",
     "ExportTables",
     "ExportTablesAdditionalPropertyItem",
@@ -119,22 +134,32 @@ __all__ = (
     "GetItemEncodingFormat",
     "Interest",
     "ItemsProgress",
+    "ItemTopic",
     "Kinds",
     "ListWebhookDeliveriesStateType0",
     "Liveness",
     "LoadedModel",
+    "MemoryWeight",
+    "MixtureShares",
     "ModelRef",
     "Mutation",
     "MutationEvent",
     "NewItem",
     "NewItemAttributes",
     "NewWebhook",
+    "Policy",
+    "PolicyInForce",
+    "PolicyStatus",
     "PopulationShift",
     "ProblemDetails",
     "ProfileRef",
     "PutItemsRequest",
     "PutItemsResponse",
     "Readiness",
+    "Recommendation",
+    "RecommendationAttributes",
+    "Recommendations",
+    "RecommendationSource",
     "Rejected",
     "Resend",
     "Resent",
@@ -150,6 +175,7 @@ __all__ = (
     "TopicCount",
     "TopicCounts",
     "TopicDifference",
+    "TopicFactor",
     "Topics",
     "TopicShare",
     "Webhook",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..models.contribution import Contribution
     from ..models.interest import Interest
     from ..models.model_ref import ModelRef
+    from ..models.policy import Policy
     from ..models.population_shift import PopulationShift
     from ..models.profile_ref import ProfileRef
     from ..models.rejected import Rejected
@@ -41,6 +42,8 @@ class DetectResponse:
         late (list[str]): Event ids of behaviours that came too late to be put in order: taken in as of the newest one.
         model (ModelRef): The model that encoded.
         mutated (bool): Whether a change was declared during this request.
+        policy (Policy): How to recommend to a user now. It follows from the detector's posterior; nothing in it is set
+            by hand.
         profile (None | ProfileRef):
         rejected (list[Rejected]): Behaviours not taken in.
         scores (None | Scores): Null where vectors leave with noise: they are made of exact ones.
@@ -68,6 +71,7 @@ class DetectResponse:
     late: list[str]
     model: ModelRef
     mutated: bool
+    policy: Policy
     profile: None | ProfileRef
     rejected: list[Rejected]
     scores: None | Scores
@@ -123,6 +127,8 @@ class DetectResponse:
         model = self.model.to_dict()
 
         mutated = self.mutated
+
+        policy = self.policy.to_dict()
 
         profile: dict[str, Any] | None
         if isinstance(self.profile, ProfileRef):
@@ -191,6 +197,7 @@ class DetectResponse:
                 "late": late,
                 "model": model,
                 "mutated": mutated,
+                "policy": policy,
                 "profile": profile,
                 "rejected": rejected,
                 "scores": scores,
@@ -215,6 +222,7 @@ class DetectResponse:
         from ..models.contribution import Contribution  # noqa: PLC0415
         from ..models.interest import Interest  # noqa: PLC0415
         from ..models.model_ref import ModelRef  # noqa: PLC0415
+        from ..models.policy import Policy  # noqa: PLC0415
         from ..models.population_shift import PopulationShift  # noqa: PLC0415
         from ..models.profile_ref import ProfileRef  # noqa: PLC0415
         from ..models.rejected import Rejected  # noqa: PLC0415
@@ -278,6 +286,8 @@ class DetectResponse:
         model = ModelRef.from_dict(d.pop("model"))
 
         mutated = d.pop("mutated")
+
+        policy = Policy.from_dict(d.pop("policy"))
 
         def _parse_profile(data: object) -> None | ProfileRef:
             if data is None:
@@ -399,6 +409,7 @@ class DetectResponse:
             late=late,
             model=model,
             mutated=mutated,
+            policy=policy,
             profile=profile,
             rejected=rejected,
             scores=scores,
