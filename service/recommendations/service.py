@@ -73,6 +73,7 @@ async def recommend(
         candidates.vectors,
         candidates.users,
         query.k,
+        shape=view.shape,
         explore=user.policy.exploration,
         diversity=query.diversity,
     )
