@@ -1,6 +1,7 @@
 """Everything that is told of one set, ready for JSON."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def curves(answers: Answers) -> dict[str, list[list[float] | None]]:
     questions = answers.questions
     out: dict[str, list[list[float] | None]] = {}
     for name, ranks in answers.ranks.items():
-        bins = [(since >= low) & (since < high) for low, high in zip(EDGES, EDGES[1:], strict=False)]
+        bins = [(since >= low) & (since < high) for low, high in pairwise(EDGES)]
         hit = (ranks < TOP).astype(np.float64)
         out[name] = [interval(hit[inside], questions.user[inside], 0) if inside.any() else None for inside in bins]
     return out

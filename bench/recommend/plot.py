@@ -1,6 +1,7 @@
 """A set's hit rates as a picture: by method, and around a change."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def _methods(axes: Axes, told: Mapping[str, Any], names: Sequence[str], best: Se
 def _around(axes: Axes, told: Mapping[str, Any], names: Sequence[str]) -> None:
     """Hit rates between the edges, as steps' middles."""
     edges = told["edges"]
-    middles = [(low + high) / 2 for low, high in zip(edges, edges[1:], strict=False)]
+    middles = [(low + high) / 2 for low, high in pairwise(edges)]
     ends = []
     for name in names:
         told_of = [(x, cell) for x, cell in zip(middles, told["curves"][name], strict=True) if cell is not None]

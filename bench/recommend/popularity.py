@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.recommend.protocol import History, Ints
-from service.policy.prior import prior
+from service.policy.prior import EXPONENT, prior, shape_of
 
 Counts = NDArray[np.int64]
 Prior = Callable[[Counts], NDArray[np.float32]]
@@ -69,26 +69,20 @@ def powered(exponent: float, *, added: float = 1.0) -> Prior:
     return lambda counts: np.asarray((counts + added) ** exponent, np.float32)
 
 
-def shrunk(exponent: float) -> Prior:
-    """The prior (n + a)^exponent, a being what counts would be worth if they differed by chance alone.
+def shaped(exponent: float) -> Prior:
+    """The shipped prior to another exponent."""
+    return lambda counts: shipped(counts) ** np.float32(exponent / EXPONENT)
 
-    Counts of items that are all as popular scatter as Poisson's; what they scatter more is genuine. With gamma
-    distributed popularities the posterior mean is (n + a) up to a factor, a = mean^2 / (variance - mean) by the method
-    of moments: large where there is nothing to be learnt from counts.
-    """
 
-    def of(counts: Counts) -> NDArray[np.float32]:
-        mean, beyond = float(counts.mean()), float(counts.var() - counts.mean())
-        added = np.clip(mean * mean / beyond, 1e-3, 1e6) if beyond > 0 and mean > 0 else 1e6
-        return np.asarray(((counts + added) / (mean + added)) ** exponent, np.float32)
-
-    return of
+def shipped(counts: Counts) -> NDArray[np.float32]:
+    """The service's own, with its shape by the counts of the whole catalogue."""
+    return prior(counts, shape_of(counts))
 
 
 PRIORS: dict[str, Prior] = {
-    "shipped": prior,
+    "shipped": shipped,
     "none": level,
-    **{f"(n + 1)^{exponent}": powered(exponent) for exponent in (0.25, 0.5, 0.75, 1.0)},
-    **{f"(n + shape)^{exponent}": shrunk(exponent) for exponent in (0.5, 0.75, 1.0)},
+    **{f"(n + 1)^{exponent}": powered(exponent) for exponent in (0.5, 0.75, 1.0)},
+    **{f"(n + a)^{exponent}": shaped(exponent) for exponent in (0.25, 0.5, 1.0, 1.5)},
 }
-"""By name; those beside the shipped one are there to be compared."""
+"""By name, a being the shape; those beside the shipped one are there to be compared."""
