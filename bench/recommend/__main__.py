@@ -1,4 +1,4 @@
-"""`python -m bench.recommend`: what would have been recommended before each thing that people did, beside what they did.
+"""`python -m bench.recommend`: what would have been recommended to people, beside what they then did.
 
     python -m bench.recommend --data DATA
 
@@ -27,7 +27,7 @@ MOST_PEOPLE = {"topics": 400}
 TUNING, RETURNING = "tuning", "returning"
 
 
-def main(  # noqa: PLR0917 - typer passes them by name
+def main(
     data: Annotated[Path, typer.Option(help="Folder of the sources.")],
     only: Annotated[list[str] | None, typer.Option("--set", help="Only these sets.")] = None,
     model: Annotated[Path, typer.Option(help="The exported default model.")] = Path("models/default"),

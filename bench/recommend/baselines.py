@@ -5,19 +5,17 @@ how much the domain's prior counts beside them.
 """
 
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.recommend.replay import Moment
-from service.policy.experts import ETA, EXPERTS, SHARE, Expert, Remembered, mix
+from service.policy.experts import ETA, EXPERTS, SHARE, Expert, Remembered, Scope, mix
 
 Floats = NDArray[np.float64]
 MEAN = "mean"
 SHIPPED, NO_PRIOR = "shipped", "none"
-DETECTING = ("regime", "recall")
-"""Scopes of experts that need the detector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +126,7 @@ class Policy:
         return mixture.memory, mixture.domain
 
 
-def without(*scopes: Literal["regime", "recall", "domain"]) -> tuple[Expert, ...]:
+def without(*scopes: Scope) -> tuple[Expert, ...]:
     """The shipped experts but those of some scopes."""
     return tuple(expert for expert in EXPERTS if expert.scope not in scopes)
 
