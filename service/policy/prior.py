@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 EXPONENT = 0.75
-LEAST, MOST = 1e-3, 1e6
-"""Of a: an item that nobody had yet stays possible, and numbers stay in their range."""
+LEAST, MOST = 1.0, 1e6
+"""Of a: an item that nobody had yet is to have a chance, and numbers stay in their range."""
 
 Counts = NDArray[np.integer] | NDArray[np.floating]
 
@@ -45,7 +45,7 @@ def shape_of(users: Counts, stands_for: NDArray[np.floating] | None = None) -> f
         stands_for: (c,) how many items of the domain each stands for; all alike without it.
 
     >>> shape_of(np.array([3, 3, 4, 2])) == MOST, round(shape_of(np.array([90, 3, 0, 0])), 2)
-    (True, 0.37)
+    (True, 1.0)
     """
     if not len(users):
         return MOST

@@ -12,7 +12,7 @@ from service.policy.experts import Mixture, mix, returning
 from service.policy.kernel import kernel
 from service.policy.memory import Memory
 from service.policy.prior import prior
-from service.policy.probes import probes
+from service.policy.probes import middles, probes
 
 Source = Literal["present", "long_term", "returning", "domain", "exploration"]
 MAJORITY = 0.5
@@ -71,7 +71,7 @@ def questions(learnt: Learnt, most: int) -> Vectors:
         return np.empty((0, memory.vectors.shape[1]), np.float32)
     likeness = kernel(memory.vectors[counted], memory.vectors[counted])
     chosen = counted[probes(likeness, learnt.mixture.memory[counted], most)]
-    return memory.vectors[chosen]
+    return middles(memory.vectors, learnt.mixture.memory, chosen)
 
 
 @dataclass(frozen=True, slots=True)
