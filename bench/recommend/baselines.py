@@ -55,9 +55,9 @@ class Method(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Popular:
-    """What most people had so far; nothing of the user."""
+    """What most people had of late; nothing of the user."""
 
-    name: str = "most popular so far"
+    name: str = "most popular of late"
     by: str = SHIPPED
 
     def weigh(self, seen: Seen) -> tuple[Floats, float]:
@@ -164,4 +164,5 @@ EVERY: list[Method] = [POPULAR, *MEANS, *fixed(NO_PRIOR), *fixed(SHIPPED), *POLI
 
 
 def _shares(memory: NDArray[np.floating]) -> Floats:
-    return np.asarray(memory / max(float(memory.sum()), np.finfo(np.float32).tiny), np.float64)
+    total = float(memory.sum())
+    return np.asarray(memory / total if total > 0.0 else memory, np.float64)

@@ -47,7 +47,8 @@ PHASES_TOLD = (
     "from where it dates their beginning: known only afterwards, so it divides targets and informs no method."
 )
 POPULARITY = (
-    "Popularity counts people who had an item before the target's time, of the fit and held out, whole histories. "
+    "Popularity counts people who had an item in the 30 days before the target's time, as the service does, of the fit "
+    "and held out, whole histories. "
     "Made-up people have no times: all of them begin at once and do one thing at a time. Their subjects are drawn "
     "evenly, so nothing is popular but by chance; a method that follows counts there loses."
 )

@@ -23,7 +23,7 @@ CHOICES: dict[str, tuple[Expert, ...]] = {
     "and half-life 1": (*EXPERTS, SHORT[0]),
     "and half-life 1, of all and of the regime": (*EXPERTS, *SHORT),
     "without those of all behaviours": without("all"),
-    "without those of all behaviours, and half-life 1 of the regime": (*without("all"), SHORT[1]),
+    "of the regime, with half-life 1, without those of all": (*without("all"), SHORT[1]),
     "without the detector": without("regime", "recall"),
     "without recall": without("recall"),
     "without the domain": without("domain"),
@@ -44,8 +44,13 @@ def tune(worlds: Mapping[str, World], told: Told) -> dict[str, Any]:
 
 
 def _shipped() -> dict[str, Any]:
-    return {"eta, share": f"{ETA:g}, {SHARE:g}", "prior": SHIPPED, "experts": "shipped", "temperature": f"{TEMPERATURE:g}",
-            "memory": f"{NEWEST}"}  # fmt: skip
+    return {
+        "eta, share": f"{ETA:g}, {SHARE:g}",
+        "prior": SHIPPED,
+        "experts": "shipped",
+        "temperature": f"{TEMPERATURE:g}",
+        "memory": f"{NEWEST}",
+    }
 
 
 def _of_world(world: World, told: Told) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
