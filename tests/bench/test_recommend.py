@@ -19,6 +19,7 @@ from bench.recommend.baselines import (
     PRIORLESS,
     SHIPPED,
     UNDETECTED,
+    Method,
     Newest,
     fixed_names,
 )
@@ -29,10 +30,6 @@ from bench.recommend.replay import Replayed, replay, shortened
 from bench.recommend.scoring import ranks
 from bench.recommend.tune import relative, tune
 from bench.recommend.worlds import Answers, World, ask
-from service.calibration.calibrate import calibrate
-from service.calibration.population import Population
-from service.calibration.search import Choice
-from service.detection.bayes import BayesParams
 from service.detection.profile import Profile
 from service.detection.topics import Vectors
 from service.evaluation.streams import Stream
@@ -53,8 +50,7 @@ def history(items: list[int] | NDArray[np.int64], times: list[int] | None = None
 def vectors() -> Vectors:
     """Items of some subjects, each near its subject's direction."""
     rng = np.random.default_rng(3)
-    centres = np.repeat(np.linalg.qr(rng.normal(size=(DIM, DIM)))[0][:SUBJECTS], EACH, axis=0)
-    made = centres + 0.12 * rng.normal(size=centres.shape)
+    made = np.repeat(np.eye(SUBJECTS, DIM), EACH, axis=0) + rng.normal(0, 0.12, (SUBJECTS * EACH, DIM))
     return np.asarray(made / np.linalg.norm(made, axis=1, keepdims=True), np.float32)
 
 
@@ -71,11 +67,13 @@ def people() -> list[History]:
 
 
 @pytest.fixture(scope="module")
-def profile(vectors: Vectors, people: list[History]) -> Profile:
-    texts = [f"subject {n // EACH} item {n}" for n in range(len(vectors))]
-    population = Population(texts, vectors, [person.stream for person in people])
-    choice = Choice(SUBJECTS, 0.1, 0.0, 3, BayesParams(alpha=5.0))
-    return calibrate(population, population.streams, space="made", seed=1, choice=choice).profile
+def profile() -> Profile:
+    return Profile(
+        id="made-up", space="made-up", center=np.zeros(DIM, np.float32), projection=np.zeros((DIM, 0), np.float32),
+        mix=0.0, prototypes=np.eye(SUBJECTS, DIM, dtype=np.float32), groups=np.arange(SUBJECTS, dtype=np.uint16),
+        background=np.full(SUBJECTS, 1 / SUBJECTS, np.float32), labels=tuple("abcdef"), temperature=0.1, nearest=2,
+        threshold=4.0, behaviors_per_false_alarm=1000.0,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +122,7 @@ def test_ranks_are_those_of_sorting_what_was_not_seen(world: World) -> None:
     items = [0, 3, 3, 17, 1, 18, 0, 40]
     one = replayed(world, items)
     assert [moment.position for moment in one.moments] == [1, 3, 4, 5, 7]
-    methods = [Newest("cosine", MEAN, 2), Newest("kernel", NO_PRIOR, 2), POPULAR]
+    methods: list[Method] = [Newest("cosine", MEAN, 2), Newest("kernel", NO_PRIOR, 2), POPULAR]
     found = ranks(one, world.vectors, world.crowd, methods)
     counts = list(world.crowd.before(np.array([moment.position for moment in one.moments])))
     for column, moment in enumerate(one.moments):
