@@ -143,7 +143,8 @@ def _gap(told: Mapping[str, Any]) -> str:
     return (
         f"{SASREC}, trained on the fit people's sequences of items, hits {theirs:.1%} of the targets, the policy "
         f"{ours:.1%}: {ours / theirs:.2f} times as many. Items that no one had whom it was trained on, it cannot "
-        "recommend; they count as missed."
+        "recommend; they count as missed. It has learnt from the fit people's whole histories, what came later than a "
+        "target among them, and is not told what is popular of late; the policy is, and learns from no other people."
     )
 
 
