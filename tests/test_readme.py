@@ -119,6 +119,13 @@ def test_its_links_lead_somewhere(name: str) -> None:
         assert target.startswith("https://") or (page.parent / target).exists(), target
 
 
+def test_it_names_every_call() -> None:
+    document = json.loads((ROOT / "openapi" / "openapi.json").read_text(encoding="utf-8"))
+    for name in ("README.md", "README.zh-CN.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert [path for path in document["paths"] if f"{path}`" not in text] == []
+
+
 def test_its_settings_exist() -> None:
     known = {f"SWERVE_{field.upper()}" for field in Settings.model_fields}
     for name in ("README.md", "README.zh-CN.md"):
