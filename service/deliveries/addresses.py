@@ -81,7 +81,9 @@ def read_url(written: str, *, allow_http: bool) -> httpx.URL:
     if url.scheme not in {"https", "http"} or not url.host:
         raise AddressError("must begin with https:// and a host")
     if url.scheme == "http" and not allow_http:
-        raise AddressError("must begin with https://; the service's operator can allow http (SWERVE_WEBHOOKS_ALLOW_HTTP)")
+        raise AddressError(
+            "must begin with https://; the service's operator can allow http (SWERVE_WEBHOOKS_ALLOW_HTTP)"
+        )
     if url.port is not None and not 0 < url.port < 65536:
         raise AddressError("must have a port from 1 to 65535, or none")
     if url.userinfo:
