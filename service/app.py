@@ -8,6 +8,7 @@ from functools import partial
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.middleware.cors import CORSMiddleware
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
 import service
 import service.detect.endpoints
@@ -196,6 +197,9 @@ async def open_resources(
     """
     metrics = Metrics() if metrics is None else metrics
     async with AsyncExitStack() as stack:
+        # Products of matrices are small here, and many at a time. The threads of one wait for each other by spinning,
+        # which on a busy machine takes thirty times as long as one thread for it.
+        stack.enter_context(threadpool_limits(limits=1, user_api="blas"))
         privacy = await asyncio.to_thread(_privacy, settings)
         # The model goes before the database: without one nothing else is begun, not even a data folder.
         if encoder is None:

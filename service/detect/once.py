@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 import orjson
 
 from service import timing
+from service.connected import connected
 from service.detect.incoming import Incoming
 from service.detect.schemas import BatchItem, DetectRequest, DetectResponse
-from service.detect.service import Judging, check_request, connected, encode, judge, parse_request, released, took_in
+from service.detect.service import Judging, check_request, encode, judge, parse_request, released, took_in
 from service.idempotency import repository
 from service.idempotency.key import hash_of
 from service.idempotency.record import Claim, Record, fingerprint, response_of

@@ -1,9 +1,7 @@
 """Detection for one user and for many: check, encode, then one transaction a user."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -14,7 +12,7 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service import timing
-from service.database.engine import CONNECT_TIMEOUT_S, DatabaseAwayError
+from service.connected import connected
 from service.database.sessions import ReadSession
 from service.detect import repository
 from service.detect.answer import Answers
@@ -173,33 +171,6 @@ async def released(
     if not request.options.persist:  # a release is written down
         return answer.model_copy(update={"withheld": Withheld(reason="not_stored")})
     return await releases.with_vectors(resources, resources.privacy, answer, user_key, request.options.encoding_format)
-
-
-@asynccontextmanager
-async def connected(resources: Resources, *, transaction: bool = False) -> AsyncIterator[AsyncConnection]:
-    """A connection, on which each statement is a transaction of its own unless one is asked for.
-
-    Raises:
-        DatabaseAwayError: none was free in time.
-    """
-    engine = resources.engine if transaction else resources.statements
-    waiting = time.perf_counter()
-    async with _turn(resources), engine.connect() as connection:
-        timing.count("database", time.perf_counter() - waiting)
-        yield connection
-
-
-@asynccontextmanager
-async def _turn(resources: Resources) -> AsyncIterator[None]:
-    try:
-        async with asyncio.timeout(CONNECT_TIMEOUT_S):
-            await resources.turns.acquire()
-    except TimeoutError as error:
-        raise DatabaseAwayError(f"no connection was free within {CONNECT_TIMEOUT_S:g} s") from error
-    try:
-        yield
-    finally:
-        resources.turns.release()
 
 
 class Judging:

@@ -92,7 +92,8 @@ class Mixture:
         weights: (E,) of the experts, adding up to 1.
         memory: (n,) how much each behaviour counts for what comes next, in all; adds up to 1, or is all zeros where no
             behaviour counts.
-        domain: 0 to 1, how much the domain's prior counts beside the memory; 1 where there is none.
+        domain: 0 to 1, how much the domain's prior counts beside the memory: the weight of its expert and of those who
+            have nothing to say, as that of returns before there was a change. 1 where there is no memory.
     """
 
     weights: Floats
@@ -124,8 +125,8 @@ def mix(
         eta,
         share,
     )
-    crowd = float(sum(w for w, expert in zip(learnt, experts, strict=True) if expert.scope == "domain"))
-    return Mixture(learnt, memory, crowd if memory.any() else 1.0)
+    told = float(memory.sum())
+    return Mixture(learnt, memory / told if told > 0.0 else memory, max(1.0 - told, 0.0))
 
 
 def returning(remembered: Remembered) -> Floats:
@@ -192,6 +193,4 @@ def _mix(  # noqa: C901, PLR0917 - compiled: loops stay together, and take no ke
             # An earlier regime that the present one is hardly the return of is hardly recalled.
             certainty = recall.max() if scopes[e] == _RECALL else 1.0
             memory += learnt[e] * certainty * faded[e] / mass
-    if memory.sum() > 0.0:
-        memory /= memory.sum()
     return learnt, memory

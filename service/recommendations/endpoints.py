@@ -4,7 +4,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from service.dependencies import ReadSessionDependency
 from service.policy.schemas import PolicyInForce
 from service.problems import DatabaseUnavailable, Saturated, responses
 from service.recommendations import service
@@ -20,18 +19,16 @@ router = APIRouter(prefix="/users", tags=["recommendations"], responses=response
 async def get_policy(
     user_id: UserIdPath,
     query: Annotated[UserQuery, Query()],
-    session: ReadSessionDependency,
     resources: ResourcesDependency,
 ) -> PolicyInForce:
     """How to recommend to the user now. Somebody who is not known has the domain's prior, and `status` says `new`."""
-    return await service.policy(resources, session, user_id, query.domain)
+    return await service.policy(resources, user_id, query.domain)
 
 
 @router.get("/{user_id:path}/recommendations", operation_id="get_recommendations", summary="Items for a user")
 async def get_recommendations(
     user_id: UserIdPath,
     query: Annotated[RecommendationsQuery, Query()],
-    session: ReadSessionDependency,
     resources: ResourcesDependency,
 ) -> Recommendations:
     """Items of the catalogue under the user's policy, the best first.
@@ -39,4 +36,4 @@ async def get_recommendations(
     Candidates are near to those behaviours that foretell the user now, or liked by many; those of the present interest,
     of earlier ones and of everybody are mixed as has foretold this user so far.
     """
-    return await service.recommend(resources, session, user_id, query)
+    return await service.recommend(resources, user_id, query)

@@ -8,12 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Text
 
 from service.database.sessions import ReadSession, WriteSession
 from service.database.tables import MemoryRow, UserStateRow
 from service.items.halves import decode
 from service.policy.memory import Behavior
+
+Session = ReadSession | AsyncConnection
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,14 +37,14 @@ _BEHAVIORS = select(
 ).order_by(_MEMORY.counted_at, _MEMORY.occurred_at, _MEMORY.event_id)
 
 
-async def held(session: ReadSession, domain: str, user_key: bytes) -> Held:
+async def held(session: Session, domain: str, user_key: bytes) -> Held:
     """What is held of the user."""
     query = _HELD.where(_STATE.domain == domain, _STATE.user_key == user_key)
     row = (await session.execute(query)).one_or_none()
     return Held(*row) if row else Held(None, None, None, None, None)
 
 
-async def behaviors(session: ReadSession, domain: str, user_key: bytes, space: str) -> list[Behavior]:
+async def behaviors(session: Session, domain: str, user_key: bytes, space: str) -> list[Behavior]:
     """The user's kept behaviours in that space, in the order of the user's stream."""
     query = _BEHAVIORS.where(_MEMORY.domain == domain, _MEMORY.user_key == user_key, _MEMORY.space == space)
     return [Behavior(*row) for row in await session.execute(query)]
@@ -76,7 +79,7 @@ _MARKS = text(
 )
 
 
-async def marks(session: ReadSession, domain: str, user_key: bytes, ids: Sequence[str]) -> Marks:
+async def marks(session: Session, domain: str, user_key: bytes, ids: Sequence[str]) -> Marks:
     """What is known of these items and of this user with them."""
     rows = (await session.execute(_MARKS, {"ids": list(ids), "domain": domain, "user_key": user_key})).all()
     return Marks(np.array([row.users for row in rows], np.int64), np.array([row.seen for row in rows], bool))
@@ -136,13 +139,13 @@ _NEWEST = f"""
 _OF_CATEGORY = "AND v.category = :category"
 
 
-async def liked(session: ReadSession, catalogue: Catalogue, most: int) -> Sampled:
+async def liked(session: Session, catalogue: Catalogue, most: int) -> Sampled:
     """The items that most users had to do with lately, the most popular first; the newest where nothing is popular."""
     rows = await _most(session, _POPULAR, catalogue, most) or await _most(session, _NEWEST, catalogue, most)
     return _sampled(rows, catalogue.dim)
 
 
-async def _most(session: ReadSession, statement: str, catalogue: Catalogue, most: int) -> Sequence[object]:
+async def _most(session: Session, statement: str, catalogue: Catalogue, most: int) -> Sequence[object]:
     query = text(statement.format(category="" if catalogue.category is None else _OF_CATEGORY))
     return (await session.execute(query, catalogue.values | {"most": most})).all()
 

@@ -4,7 +4,9 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
-from service.database.sessions import ReadSession, as_of_one_moment
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from service import timing
 from service.detect.decide import restore
 from service.detection.reorder import present
 from service.detection.state import State
@@ -35,23 +37,23 @@ class Standing:
     memory: Memory
 
 
-async def standing(resources: Resources, session: ReadSession, user_id: str, domain: str) -> Standing:
+async def standing(resources: Resources, connection: AsyncConnection, user_id: str, domain: str) -> Standing:
     """Read a user. Of somebody who is not known there is the domain's prior.
 
     Args:
         resources: of the app.
-        session: in which nothing was read yet.
+        connection: in a rotation of the user-key secret, one whose transaction sees one moment.
         user_id: in the client's system.
         domain: of the user.
     """
     keys = resources.keys_of(domain, user_id)
     key = keys.present
     if keys.others:
-        await as_of_one_moment(session)
-        key = await users.held_under(session, keys)
+        key = await users.held_under(connection, keys)
     space = resources.encoder.info.space
-    held = await repository.held(session, domain, key)
-    rows = await repository.behaviors(session, domain, key, space) if held.state is not None else []
+    with timing.phase("database"):
+        held = await repository.held(connection, domain, key)
+        rows = await repository.behaviors(connection, domain, key, space) if held.state is not None else []
     return await asyncio.to_thread(_assembled, resources, key, held, rows)
 
 
