@@ -68,6 +68,10 @@ def the_policys_page_works(url: str) -> None:
     page: dict[str, Any] = {}
     exec(code, page)  # noqa: S102 - our own
     policy = httpx.get(f"{url}/users/u-42/policy").json()["policy"]
+    (shown,) = (json.loads(text) for language, text in blocks("docs/policy.md") if language == "json")
+    assert contains(policy, shown | {name: policy[name] for name in ("boost", "suppress")})
+    for name in ("boost", "suppress"):
+        assert contains(policy[name][0], shown[name][0])
     items = json.loads((ROOT / "examples" / "items.json").read_text(encoding="utf-8"))["items"]
     topics = page["topics_of"]({item["item_id"]: item["text"] for item in items}, url)
     assert topics.keys() == {item["item_id"] for item in items}
