@@ -92,7 +92,8 @@ class Mixture:
         weights: (E,) of the experts, adding up to 1.
         memory: (n,) how much each behaviour counts for what comes next, in all; adds up to 1, or is all zeros where no
             behaviour counts.
-        domain: 0 to 1, how much the domain's prior counts beside the memory; 1 where there is none.
+        domain: 0 to 1, how much the domain's prior counts beside the memory: the weight of the expert who follows it,
+            and of those who remember nothing. 1 where nothing is remembered.
     """
 
     weights: Floats
@@ -124,8 +125,8 @@ def mix(
         eta,
         share,
     )
-    crowd = float(sum(w for w, expert in zip(learnt, experts, strict=True) if expert.scope == "domain"))
-    return Mixture(learnt, memory, crowd if memory.any() else 1.0)
+    followed = float(memory.sum())
+    return Mixture(learnt, memory / followed if followed > 0.0 else memory, min(max(1.0 - followed, 0.0), 1.0))
 
 
 def returning(remembered: Remembered) -> Floats:
@@ -189,9 +190,8 @@ def _mix(  # noqa: C901, PLR0917 - compiled: loops stay together, and take no ke
             faded[e] *= inclusion
         mass = faded[e].sum()
         if mass > 0.0:
-            # An earlier regime that the present one is hardly the return of is hardly recalled.
+            # An earlier regime that the present one is hardly the return of is hardly recalled. What no behaviour is
+            # remembered with is the domain's.
             certainty = recall.max() if scopes[e] == _RECALL else 1.0
             memory += learnt[e] * certainty * faded[e] / mass
-    if memory.sum() > 0.0:
-        memory /= memory.sum()
     return learnt, memory
