@@ -15,7 +15,7 @@ from service.policy.posterior import inclusion
 NEWEST = 128
 """Behaviours that are looked at, whatever their regime."""
 OF_EARLIER = 32
-"""Behaviours that are looked at of each earlier regime besides."""
+"""Of what came before those, behaviours that are looked at of each regime."""
 
 
 @dataclass(frozen=True, slots=True)
