@@ -44,12 +44,8 @@ def topics_planted(data: Path, seed: int) -> Source:
 
     Users of the fit draw from one half of the titles, those of the test from the other.
     """
-    frame = pl.read_csv(data / "topic_titles.csv")
-    texts, items = _distinct(frame["text"].to_list())
-    subjects, of = np.unique(frame["topic"].to_numpy(), return_inverse=True)
     rng = np.random.default_rng(seed)
-    half = rng.random(len(items)) < 0.5
-    pools = [[items[side & (of == k)] for k in range(len(subjects))] for side in (half, ~half)]
+    texts, pools = topic_pools(data, rng)
     fit = [made_up(rng, pools[0], f"fit {n}", length=150) for n in range(800)]
     test = [made_up(rng, pools[1], f"test {n}", length=100) for n in range(1000)]
     changing = [
@@ -58,15 +54,24 @@ def topics_planted(data: Path, seed: int) -> Source:
     return Source(texts, fit, test, {"other subjects from one behaviour on": changing})
 
 
+def topic_pools(data: Path, rng: np.random.Generator) -> tuple[list[str], list[list[NDArray[np.int64]]]]:
+    """Titles, and of either half of them at random, those of each subject, as rows."""
+    frame = pl.read_csv(data / "topic_titles.csv")
+    texts, items = _distinct(frame["text"].to_list())
+    subjects, of = np.unique(frame["topic"].to_numpy(), return_inverse=True)
+    half = rng.random(len(items)) < 0.5
+    return texts, [[items[side & (of == k)] for k in range(len(subjects))] for side in (half, ~half)]
+
+
 def movietweetings(data: Path, seed: int) -> Source:
     """Ratings of films in their genuine order. A film's category is the first genre that it is filed under."""
-    frame = _in_order(data / "movietweetings.csv")
+    frame = in_order(data / "movietweetings.csv")
     return _real(frame, frame["category"].str.split("|").list.first(), seed)
 
 
 def cofacts(data: Path, seed: int) -> Source:
     """Rumours that people asked about, in Chinese, with the category that each was filed under, if any."""
-    frame = _in_order(data / "cofacts_zh.csv")
+    frame = in_order(data / "cofacts_zh.csv")
     return _real(frame, frame["category"], seed)
 
 
@@ -78,6 +83,12 @@ def completejourney(_data: Path, seed: int) -> Source:
 
 def households() -> tuple[list[str], list[Stream]]:
     """Every household's purchases, in order, one for each product of a basket."""
+    frame = purchases()
+    return _streams(frame, frame["known"])
+
+
+def purchases() -> pl.DataFrame:
+    """Every household's purchases, in order, as `user_id`, `occurred_at`, `text` and `known`, the category."""
     transactions, products = tables()
     columns = ["household_id", "transaction_timestamp", "basket_id", "product_id"]
     names = ["product_id", "department", "product_category", "product_type"]
@@ -86,6 +97,7 @@ def households() -> tuple[list[str], list[Stream]]:
     frame = pl.DataFrame({name: lines[name].astype(object).where(lines[name].notna(), "") for name in names[1:]})
     frame = frame.with_columns(
         pl.Series("user_id", lines["household_id"].astype(str).tolist()),
+        pl.Series("occurred_at", lines["transaction_timestamp"].astype("int64").to_numpy()),
         known=pl.when(pl.col("product_category") == NO_CATEGORY).then(pl.lit("")).otherwise(pl.col("product_category")),
     ).filter(
         pl.col("product_type").str.starts_with(FUEL)
@@ -94,11 +106,10 @@ def households() -> tuple[list[str], list[Stream]]:
     kinds = frame.select("known", "product_type").unique()
     told = kinds.with_columns(text=pl.Series([describe(*kind) for kind in kinds.iter_rows()]))
     frame = frame.join(told, on=["known", "product_type"], how="left", maintain_order="left")
-    frame = frame.filter(pl.col("text") != "")
-    return _streams(frame, frame["known"])
+    return frame.filter(pl.col("text") != "")
 
 
-def _in_order(path: Path) -> pl.DataFrame:
+def in_order(path: Path) -> pl.DataFrame:
     """Rows by user and time; the times are all UTC and of one form, so that their text sorts as they do."""
     return pl.read_csv(path, infer_schema=False).sort("user_id", "occurred_at", maintain_order=True)
 

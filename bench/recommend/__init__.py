@@ -1,1 +1,1 @@
-"""How good the recommendations are, and how quick and how exact the catalogue's index is."""
+"""How good the recommendations are: what they foretell, and how quick and exact the catalogue index is."""

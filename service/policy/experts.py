@@ -92,8 +92,8 @@ class Mixture:
         weights: (E,) of the experts, adding up to 1.
         memory: (n,) how much each behaviour counts for what comes next, in all; adds up to 1, or is all zeros where no
             behaviour counts.
-        domain: 0 to 1, how much the domain's prior counts beside the memory: the weight of the expert who follows it,
-            and of those who remember nothing. 1 where nothing is remembered.
+        domain: 0 to 1, how much the domain's prior counts beside the memory: the weight of its expert and of those who
+            have nothing to say, as that of returns before there was a change. 1 where there is no memory.
     """
 
     weights: Floats
@@ -125,8 +125,8 @@ def mix(
         eta,
         share,
     )
-    followed = float(memory.sum())
-    return Mixture(learnt, memory / followed if followed > 0.0 else memory, min(max(1.0 - followed, 0.0), 1.0))
+    told = float(memory.sum())
+    return Mixture(learnt, memory / told if told > 0.0 else memory, max(1.0 - told, 0.0))
 
 
 def returning(remembered: Remembered) -> Floats:
@@ -190,8 +190,7 @@ def _mix(  # noqa: C901, PLR0917 - compiled: loops stay together, and take no ke
             faded[e] *= inclusion
         mass = faded[e].sum()
         if mass > 0.0:
-            # An earlier regime that the present one is hardly the return of is hardly recalled. What no behaviour is
-            # remembered with is the domain's.
+            # An earlier regime that the present one is hardly the return of is hardly recalled.
             certainty = recall.max() if scopes[e] == _RECALL else 1.0
             memory += learnt[e] * certainty * faded[e] / mass
     return learnt, memory

@@ -22,12 +22,13 @@ SMALLEST = 1e-12
 Kernel = NDArray[np.float32]
 
 
-def kernel(items: Vectors, behaviors: Vectors) -> Kernel:
+def kernel(items: Vectors, behaviors: Vectors, temperature: float = TEMPERATURE) -> Kernel:
     """K of every pair, 0 to 1.
 
     Args:
         items: (c, dim) unit vectors.
         behaviors: (n, dim) unit vectors.
+        temperature: tau.
 
     Returns:
         (c, n) float32.
@@ -37,7 +38,7 @@ def kernel(items: Vectors, behaviors: Vectors) -> Kernel:
     """
     cosines: Kernel = items @ behaviors.T
     cosines -= 1.0
-    cosines *= np.float32(1.0 / TEMPERATURE)
+    cosines *= np.float32(1.0 / temperature)
     np.exp(cosines, out=cosines)
     return cosines
 

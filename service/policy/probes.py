@@ -13,6 +13,29 @@ chosen greedily, each the one whose kernel covers most of the memory that those 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.detection.topics import Vectors
+from service.policy.kernel import kernel
+
+WIDER = 0.2
+"""Temperature of the step towards the middle: wide enough that neighbours take part."""
+
+
+def middles(vectors: Vectors, memory: NDArray[np.floating], chosen: NDArray[np.int64]) -> Vectors:
+    """The middle of what is around each chosen behaviour: one step of mean shift (Cheng, 1995).
+
+    What is near to several behaviours at once is found better from there than from any one of them.
+
+    Args:
+        vectors: (n, dim) unit vectors.
+        memory: (n,) how much each behaviour counts.
+        chosen: (q,) places of behaviours that count.
+
+    Returns:
+        (q, dim) unit vectors.
+    """
+    around = (kernel(vectors[chosen], vectors, temperature=WIDER) * memory.astype(np.float32)) @ vectors
+    return np.asarray(around / np.linalg.norm(around, axis=1, keepdims=True), np.float32)
+
 
 def probes(likeness: NDArray[np.floating], memory: NDArray[np.floating], most: int) -> NDArray[np.int64]:
     """Places of the behaviours chosen, the one that covers most first.

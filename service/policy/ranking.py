@@ -12,7 +12,7 @@ from service.policy.experts import Mixture, mix, returning
 from service.policy.kernel import kernel
 from service.policy.memory import Memory
 from service.policy.prior import prior
-from service.policy.probes import probes
+from service.policy.probes import middles, probes
 
 Source = Literal["present", "long_term", "returning", "domain", "exploration"]
 MAJORITY = 0.5
@@ -71,7 +71,7 @@ def questions(learnt: Learnt, most: int) -> Vectors:
         return np.empty((0, memory.vectors.shape[1]), np.float32)
     likeness = kernel(memory.vectors[counted], memory.vectors[counted])
     chosen = counted[probes(likeness, learnt.mixture.memory[counted], most)]
-    return memory.vectors[chosen]
+    return middles(memory.vectors, learnt.mixture.memory, chosen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,14 @@ class Pick:
 
 
 def rank(
-    learnt: Learnt, vectors: Vectors, users: NDArray[np.int64], k: int, *, explore: float, diversity: float
+    learnt: Learnt,
+    vectors: Vectors,
+    users: NDArray[np.int64],
+    k: int,
+    *,
+    shape: float,
+    explore: float,
+    diversity: float,
 ) -> list[Pick]:
     """The best of the candidates, the best first.
 
@@ -101,6 +108,7 @@ def rank(
         vectors: (c, dim) of the candidates.
         users: (c,) how many had to do with each lately.
         k: how many.
+        shape: of the domain's prior.
         explore: 0 to 1, share of them, rounded down, that go by the domain's prior alone; they come last.
         diversity: 0 to 1, see `diversity`.
     """
@@ -108,7 +116,7 @@ def rank(
     counts = (learnt.mixture.memory / learnt.scale).astype(np.float32)
     parts = kernel(vectors, memory.vectors) * counts
     densities = domain + (1.0 - domain) * parts.sum(axis=1, dtype=np.float64)
-    liked = prior(users)
+    liked = prior(users, shape)
     scores = liked * densities
     scores /= max(float(scores.max(initial=0.0)), SMALLEST)
     to_try = int(explore * k)

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from service.database.engine import is_away
 from service.database.sessions import ReadSession
-from service.policy.prior import prior
+from service.policy.prior import prior, shape_of
 from service.recommendations import repository
 from service.recommendations.repository import Catalogue, Sampled
 
@@ -36,11 +36,13 @@ class View:
         popular: the items that everybody may like; the newest ones where nothing is popular yet.
         vectors: (s, dim) of some items: the popular ones and others drawn at random.
         weights: (s,) what each stands for of the whole prior; they add up to 1.
+        shape: of the prior.
     """
 
     popular: Sampled
     vectors: NDArray[np.float32]
     weights: NDArray[np.float32]
+    shape: float
 
 
 def view_of(popular: Sampled, drawn: Sampled, items: float) -> View:
@@ -55,9 +57,12 @@ def view_of(popular: Sampled, drawn: Sampled, items: float) -> View:
     others = np.array([n for n, item_id in enumerate(drawn.ids) if item_id not in known], np.int64)
     vectors = np.concatenate([popular.vectors, drawn.vectors[others]])
     each = max(items - len(popular.ids), len(others)) / max(len(others), 1)
-    weights = np.concatenate([prior(popular.users), prior(drawn.users[others]) * np.float32(each)])
+    users = np.concatenate([popular.users, drawn.users[others]])
+    stands_for = np.concatenate([np.ones(len(popular.ids)), np.full(len(others), each)])
+    shape = shape_of(users, stands_for)
+    weights = prior(users, shape) * stands_for
     total = float(weights.sum())
-    return View(popular, vectors, (weights / total if total else weights).astype(np.float32))
+    return View(popular, vectors, (weights / total if total else weights).astype(np.float32), shape)
 
 
 class Views:

@@ -1,0 +1,47 @@
+"""Vectors and profiles of the sets, kept between runs."""
+
+import json
+from pathlib import Path
+
+from bench.detection.__main__ import vectors_of
+from bench.detection.measure import fit_population
+from bench.detection.precision import choice_of
+from bench.detection.sources import Source
+from bench.recommend.protocol import Set
+from bench.recommend.sets import SEED, load
+from service.calibration.calibrate import calibrate
+from service.detection.profile import Profile
+from service.detection.topics import Vectors
+from service.profiles.store import load_profile, save_profile
+
+DETECTION = Path("bench/results/detection")
+
+
+def read(name: str, data: Path, model: Path, kept: Path) -> tuple[Set, Profile]:
+    """A set, and a profile made of its fit users with the numbers that `bench.detection` chose on these.
+
+    Args:
+        name: of the set.
+        data: folder of the files.
+        model: folder of the exported model.
+        kept: folder where vectors and profile stay for the next run.
+    """
+    profiles: list[Profile] = []
+
+    def prepared(source: Source) -> Vectors:
+        vectors, space = vectors_of(source, model, kept / f"{name}.npz")
+        profiles.append(_profile(name, source, vectors, space, kept / f"{name}.profile"))
+        return vectors
+
+    some = load(name, data, prepared)
+    return some, profiles[0]
+
+
+def _profile(name: str, source: Source, vectors: Vectors, space: str, path: Path) -> Profile:
+    if path.exists():
+        return load_profile(path, space=space)
+    told = json.loads((DETECTION / f"{name}.json").read_text("utf-8"))["profile"]
+    fit = fit_population(source, vectors)
+    profile = calibrate(fit, fit.streams, space=space, seed=SEED, choice=choice_of(told)).profile
+    save_profile(profile, path)
+    return profile

@@ -1,0 +1,82 @@
+"""The three sets: people, catalogue and times."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from bench.detection.sources import SOURCES, Source, in_order, purchases
+from bench.recommend.protocol import History, Ints, Set
+from service.detection.topics import Vectors
+from service.evaluation.streams import Stream
+
+SEED = 20
+"""That of the detectors' benchmark: the same people are held out."""
+
+Times = Callable[[Stream], Ints]
+
+
+def load(name: str, data: Path, vectors_of: Callable[[Source], Vectors]) -> Set:
+    """A set by name.
+
+    Where users are made up, those held out draw from other items than those of the fit: the catalogue is the held-out
+    users' items alone for the measures, and the fit users' alone for the choice of numbers, see `fitting`. Else it is
+    every item of the set.
+
+    Args:
+        name: topics, movietweetings or completejourney.
+        data: folder of the files.
+        vectors_of: vectors of a source's texts.
+    """
+    source = SOURCES[name](data, SEED)
+    planted = [stream for streams in source.planted.values() for stream in streams]
+    held = planted or source.test
+    times = TIMES[name](data)
+    return Set(
+        name,
+        source.texts,
+        vectors_of(source),
+        [History(stream, times(stream)) for stream in source.fit],
+        [History(stream, times(stream)) for stream in held],
+        bool(planted),
+    )
+
+
+def narrowed(some: Set, histories: Sequence[History]) -> tuple[Vectors, list[History]]:
+    """Vectors of the items that these people had, and their histories with items counted anew."""
+    used = np.unique(np.concatenate([history.stream.items for history in histories]))
+    place = np.full(len(some.texts), -1)
+    place[used] = np.arange(len(used))
+    own = [replace(h, stream=replace(h.stream, items=place[h.stream.items])) for h in histories]
+    return some.vectors[used], own
+
+
+def _positions(_data: Path) -> Times:
+    """Made-up people begin at the same time and do one thing at a time."""
+    return lambda stream: np.arange(len(stream))
+
+
+def _ratings(data: Path) -> Times:
+    frame = in_order(data / "movietweetings.csv")
+    at = frame["occurred_at"].str.to_datetime(time_zone="UTC", strict=False).dt.epoch("s")
+    return _by_user(frame["user_id"], at)
+
+
+def _purchases(_data: Path) -> Times:
+    frame = purchases()
+    return _by_user(frame["user_id"], frame["occurred_at"])
+
+
+def _by_user(users: pl.Series, at: pl.Series) -> Times:
+    frame = pl.DataFrame({"user": users, "at": at}).group_by("user", maintain_order=True).agg("at")
+    known = {str(user): times.to_numpy() for user, times in zip(frame["user"], frame["at"], strict=True)}
+    return lambda stream: known[stream.user]
+
+
+TIMES: dict[str, Callable[[Path], Times]] = {
+    "topics": _positions,
+    "movietweetings": _ratings,
+    "completejourney": _purchases,
+}

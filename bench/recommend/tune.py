@@ -1,0 +1,82 @@
+"""Which constants: every set's fit users, one grid, the same constants for all sets."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from bench.recommend.baselines import AVERAGES, LAST_MEANS, MEANS, SHIPPED, Method, Policy
+from bench.recommend.popularity import PRIORS
+from bench.recommend.protocol import TOP, gains
+from bench.recommend.worlds import Answers, Told, World, ask
+from service.policy.experts import ETA, EXPERTS, SHARE
+from service.policy.kernel import TEMPERATURE
+from service.policy.memory import NEWEST
+
+ETAS, SHARES = (1.0, 2.0, 4.0), (0.02, 0.05, 0.1)
+TEMPERATURES, NEWESTS = (0.07, 0.1, 0.15), (64, 128, 256)
+PEOPLE = 100
+"""Of each set."""
+
+
+def tune(worlds: Mapping[str, World], told: Told) -> dict[str, Any]:
+    """Hit rates at 20 of each setting on each set's fit users, one kind of constant varied at a time."""
+    out: dict[str, Any] = {"people": PEOPLE, "shipped": _shipped(), "grids": {}, "means": {}}
+    for name, world in worlds.items():
+        told(name)
+        rates, means = _of_world(world.some(PEOPLE), told)
+        for grid, row in rates.items():
+            for setting, rate in row.items():
+                out["grids"].setdefault(grid, {}).setdefault(setting, {})[name] = round(rate, 5)
+        out["means"][name] = means
+    return out
+
+
+def _shipped() -> dict[str, Any]:
+    return {"eta, share": f"{ETA:g}, {SHARE:g}", "prior": SHIPPED, "temperature": f"{TEMPERATURE:g}",
+            "memory": f"{NEWEST}"}  # fmt: skip
+
+
+def _of_world(world: World, told: Told) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
+    mixed = [Policy(f"{eta:g}, {share:g}", SHIPPED, EXPERTS, eta, share) for eta in ETAS for share in SHARES]
+    priors: list[Method] = [Policy(name, name) for name in PRIORS]
+    answers = ask(world, [*mixed, *priors, *MEANS], told=told)
+    rates = {
+        "eta, share": _rates(answers, [method.name for method in mixed]),
+        "prior": _rates(answers, list(PRIORS)),
+        "temperature": {f"{tau:g}": _rate(ask(world, [Policy()], temperature=tau)) for tau in TEMPERATURES},
+        "memory": {f"{newest}": _rate(ask(world, [Policy()], newest=newest)) for newest in NEWESTS},
+    }
+    best = {
+        "half-life": best_of(answers, [method.name for method in AVERAGES]),
+        "last": best_of(answers, [method.name for method in LAST_MEANS]),
+    }
+    return rates, best
+
+
+def best_of(answers: Answers, names: list[str]) -> str:
+    """The one that hits most."""
+    rates = _rates(answers, names)
+    return max(rates, key=lambda name: rates[name])
+
+
+def _rates(answers: Answers, names: list[str]) -> dict[str, float]:
+    return {name: float(np.mean(gains(answers.ranks[name])[0])) for name in names}
+
+
+def _rate(answers: Answers) -> float:
+    (ranks,) = answers.ranks.values()
+    return float(np.mean(ranks < TOP))
+
+
+def relative(grid: Mapping[str, Mapping[str, float]], shipped: str) -> dict[str, float]:
+    """Geometric mean over the sets of each setting's hit rate, relative to the shipped one's.
+
+    >>> relative({"a": {"x": 0.2, "y": 0.1}, "b": {"x": 0.4, "y": 0.1}}, "a")["b"].__round__(3)
+    1.414
+    """
+    base = grid[shipped]
+    return {
+        setting: float(np.exp(np.mean([np.log(rates[name] / base[name]) for name in base])))
+        for setting, rates in grid.items()
+    }
