@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from service.policy.diversity import diversify
 from service.policy.kernel import SMALLEST, TEMPERATURE, kernel, normalizers
-from service.policy.prior import EXPONENT, prior
-from service.policy.probes import probes
+from service.policy.prior import EXPONENT, LEAST, MOST, prior, shape_of
+from service.policy.probes import WIDER, middles, probes
 
 from .conftest import DIM, unit
 
@@ -53,13 +53,46 @@ def test_what_is_like_nothing_in_the_sample_has_a_scale_all_the_same() -> None:
     assert normalizers(v, x, np.zeros(1, np.float32))[0] == np.float32(SMALLEST)
 
 
-@given(users=st.lists(st.integers(0, 10**9), max_size=30))
-def test_the_prior_grows_with_the_users_and_leaves_the_new_a_chance(users: list[int]) -> None:
-    found = prior(np.array(users, np.int64))
-    np.testing.assert_allclose(found, [(n + 1) ** EXPONENT for n in users], rtol=1e-6)
+@given(users=st.lists(st.integers(0, 10**9), max_size=30), shape=st.floats(LEAST, MOST))
+@some
+def test_the_prior_grows_with_the_users_and_leaves_the_new_a_chance(users: list[int], shape: float) -> None:
+    found = prior(np.array(users, np.int64), shape)
+    np.testing.assert_allclose(found, [((n + shape) / shape) ** EXPONENT for n in users], rtol=1e-5)
     assert (found >= 1.0).all()
     order = np.argsort(users, kind="stable")
     assert (np.diff(found[order]) >= 0).all()
+
+
+@pytest.mark.parametrize("shape", [2.0, 20.0])
+def test_the_shape_is_that_of_the_gamma_that_popularities_come_from(shape: float) -> None:
+    rng = np.random.default_rng(0)
+    users = rng.poisson(rng.gamma(shape, 30 / shape, 20_000))
+    assert shape_of(users) == pytest.approx(shape, rel=0.1)
+    # Of a sample in which the popular half stands for one item each, the other for ten, the whole is meant.
+    halves = np.sort(users)
+    weighted = np.concatenate([halves[:10_000:10], halves[10_000:]])
+    assert shape_of(weighted, np.repeat([10.0, 1.0], [1000, 10_000])) == pytest.approx(shape_of(users), rel=0.02)
+
+
+def test_counts_that_differ_by_chance_alone_make_no_difference() -> None:
+    users = np.random.default_rng(0).poisson(3.0, 50)
+    for alike in (np.array([], np.int64), np.array([4, 4]), np.zeros(9, np.int64), np.array([2, 3, 4, 3])):
+        assert shape_of(alike) == MOST
+    assert shape_of(users) > 10
+    found = prior(np.array([2, 4]), MOST)
+    assert found[1] == pytest.approx(found[0], rel=1e-5)
+    assert shape_of(np.array([10**6, 0, 0, 0, 0])) == LEAST
+
+
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 9))
+@some
+def test_middles_are_one_step_of_mean_shift(seed: int, n: int) -> None:
+    rng, v = np.random.default_rng(seed), vectors(seed, n)
+    memory, chosen = rng.dirichlet(np.ones(n)), rng.permutation(n)[: 1 + n // 2]
+    for place, found in zip(chosen, middles(v, memory, chosen), strict=True):
+        weights = [memory[j] * np.exp((float(v[place] @ v[j]) - 1) / WIDER) for j in range(n)]
+        total = sum(weight * v[j].astype(float) for j, weight in enumerate(weights))
+        np.testing.assert_allclose(found, total / np.linalg.norm(total), atol=1e-4)
 
 
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(0, 8), k=st.integers(0, 9), strength=st.sampled_from([0, 0.3, 1]))
