@@ -177,8 +177,8 @@ def _sampled(rows: Sequence[object], dim: int) -> Sampled:
     )
 
 
-# All is counted before the first row is written: only from then on does the transaction hold up who reads the outbox. And
-# what is as it was is not written again.
+# All is counted before the first row is written: only from then on does the transaction hold up who reads the outbox.
+# What is as it was is not written again.
 _COUNT = text(
     """
     WITH counted AS MATERIALIZED (

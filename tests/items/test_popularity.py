@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.database import migrate
+from service.deliveries import renumber_repository
 from service.items import index_repository, write_repository
 from service.recommendations import popularity
 from service.recommendations.popularity import count_if_due
@@ -58,7 +59,7 @@ async def test_users_are_counted_as_they_come_and_go(open_service: Open, engine:
 
 
 async def test_counting_holds_up_neither_the_catalogue_nor_webhooks(open_service: Open, engine: AsyncEngine) -> None:
-    """Webhooks and the stream wait for every transaction that has an id, and changes of the catalogue for their lock."""
+    """Webhooks and the stream wait for every transaction that has an id."""
     service = await open_service(popularity_every_minutes=0.0)
     await see(engine, "a", "x")
 
@@ -84,5 +85,6 @@ def test_each_lock_has_a_key_of_its_own() -> None:
         index_repository.LOCK_KEY,
         write_repository.SPACES_KEY,
         popularity.LOCK_KEY,
+        renumber_repository.LOCK_KEY,
     ]
     assert len(set(keys)) == len(keys)
