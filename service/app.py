@@ -1,6 +1,7 @@
 """Puts the app together. Importing this does nothing; `create_app` builds, and the app's lifespan opens and closes."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -27,6 +28,7 @@ from service.database.embedded import embedded_postgres
 from service.database.engine import make_engine
 from service.database.sessions import read_sessions, write_sessions
 from service.database.turns import Turns
+from service.deliveries.renumber_repository import renumber
 from service.deliveries.start import delivering, open_sender
 from service.detection import detector
 from service.detection.profile import Profile
@@ -57,6 +59,8 @@ from service.telemetry.tracing import Tracing
 from service.threads import opened_in_thread
 from service.webhooks.document import webhooks
 from service.webhooks.service import seal_again
+
+logger = logging.getLogger(__name__)
 
 
 class StartError(Exception):
@@ -223,6 +227,9 @@ async def open_resources(
         async with write_sessions(engine).begin() as session:
             await check_secret(session, secret, others)
             await seal_again(session, (secret, *others))
+        async with write_sessions(engine).begin() as session:
+            if await renumber(session):
+                logger.warning("the database comes from another cluster: its changes were numbered anew")
         yield Resources(
             settings=settings,
             encoder=encoder,
