@@ -76,4 +76,5 @@ async def test_who_was_at_a_place_to_come_resumes_at_the_present_one(app: App) -
         stream = MutationStream(feed, listener, Place(AHEAD, 7), admitted)
         first = await anext(aiter(stream.body_iterator))
         began = listener.began.result()
+        assert isinstance(first, bytes)
         assert f"id: v1-{began.xid}-{began.position}\n".encode() in first
