@@ -99,9 +99,9 @@ def test_without_a_catalogue_there_is_something_to_learn_all_the_same() -> None:
 
 def test_every_item_says_where_it_comes_from() -> None:
     rng = np.random.default_rng(3)
-    near = np.concatenate([around(rng, A, 1), around(rng, B, 1), unit(rng.normal(size=(40, DIM)))[-1:]])
-    stays = someone((A, 60))
-    assert [pick.source for pick in ranked(stays, near, [0, 0, 5000])][:2] == ["domain", "present"]
+    near = np.concatenate([around(rng, A, 1), around(rng, B, 1), unit(-A - B - C)[None]])
+    sources = {pick.place: pick.source for pick in ranked(someone((A, 60)), near)}
+    assert (sources[0], sources[2]) == ("present", "domain")
     changed = someone((A, 60), (B, 30))
     sources = {pick.place: pick.source for pick in ranked(changed, near)}
     assert (sources[0], sources[1]) == ("long_term", "present")
@@ -129,8 +129,9 @@ def test_diversity_is_among_the_best_only() -> None:
 
 
 def test_questions_are_asked_near_to_each_interest_that_counts() -> None:
-    learnt = someone((A, 40), (B, 40))
-    learnt.memory.inclusion[:] = 1.0
+    rng = np.random.default_rng(6)
+    mixed = np.stack([around(rng, A, 40, 0.03), around(rng, B, 40, 0.03)], axis=1).reshape(80, DIM)
+    learnt = learn(memory_of(mixed, [0] * 80), *sample())
     asked = questions(learnt, 2)
     cosines = asked @ np.stack([A, B]).T.astype(np.float32)
     assert sorted(np.argmax(cosines, axis=1).tolist()) == [0, 1]
