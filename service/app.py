@@ -1,6 +1,7 @@
 """Puts the app together. Importing this does nothing; `create_app` builds, and the app's lifespan opens and closes."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -27,6 +28,7 @@ from service.database.embedded import embedded_postgres
 from service.database.engine import make_engine
 from service.database.sessions import read_sessions, write_sessions
 from service.database.turns import Turns
+from service.deliveries.renumber_repository import renumber
 from service.deliveries.start import delivering, open_sender
 from service.detection import detector
 from service.detection.profile import Profile
@@ -41,6 +43,7 @@ from service.items.background import encoding
 from service.middleware import BodyLimitMiddleware, LoadLimitMiddleware, RequestIdMiddleware, ServerTimingMiddleware
 from service.mutations.feed import Feed
 from service.openapi import install_openapi
+from service.policy import experts
 from service.populations.watch import watching
 from service.problem_handlers import install_handlers
 from service.profiles import profile_for
@@ -57,6 +60,8 @@ from service.telemetry.tracing import Tracing
 from service.threads import opened_in_thread
 from service.webhooks.document import webhooks
 from service.webhooks.service import seal_again
+
+logger = logging.getLogger(__name__)
 
 
 class StartError(Exception):
@@ -136,8 +141,8 @@ def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: As
     app.state.metrics = metrics
     for feature in (
         service.detect.endpoints,
+        service.recommendations.endpoints,  # before the users', whose ids would take in what follows them
         service.users.endpoints,
-        service.recommendations.endpoints,
         service.items.endpoints,
         service.populations.endpoints,
         service.encode.endpoints,
@@ -223,6 +228,9 @@ async def open_resources(
         async with write_sessions(engine).begin() as session:
             await check_secret(session, secret, others)
             await seal_again(session, (secret, *others))
+        async with write_sessions(engine).begin() as session:
+            if await renumber(session):
+                logger.warning("the database comes from another cluster: its changes were numbered anew")
         yield Resources(
             settings=settings,
             encoder=encoder,
@@ -287,6 +295,7 @@ def _warm_detector(settings: Settings, dim: int, profile: Profile | None) -> Non
     Raises:
         StartError: the model's vectors are too long for a user's state.
     """
+    experts.warm_up()
     try:
         detector.warm_up(detector_params(settings, dim, profile))
     except StateError as error:

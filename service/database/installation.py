@@ -18,6 +18,11 @@ async def claim(session: WriteSession, name: str, value: str) -> str:
     return held.one()
 
 
+async def find(session: WriteSession, name: str) -> str | None:
+    """The value under that name, without a lock; None where there is none."""
+    return (await session.scalars(select(InstallationRow.value).where(InstallationRow.name == name))).one_or_none()
+
+
 async def replace(session: WriteSession, name: str, value: str) -> None:
     """Give the name another value in the transaction that claimed it."""
     await session.execute(update(InstallationRow).where(InstallationRow.name == name).values(value=value))

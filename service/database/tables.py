@@ -169,7 +169,7 @@ class SeenItemRow(Base):
 
 
 class ItemPopularityRow(Base):
-    """How many users had to do with an item lately, as counted at `counted_at`."""
+    """How many users had to do with an item lately: so many since `counted_at`."""
 
     __tablename__ = "item_popularity"
     __table_args__ = (Index("ix_item_popularity_users", "domain", text("users DESC")),)
@@ -342,7 +342,7 @@ class ApiKeyRow(Base):
 
 
 class WebhookRow(Base):
-    """Who is told of changes. Its secrets are sealed; see `service.webhooks.sealing`.
+    """Who is told of changes. Its secrets are sealed; see `service.sealing`.
 
     Changes whose transaction began after `since_xid` are told.
     """

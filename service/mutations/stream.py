@@ -59,8 +59,10 @@ class MutationStream(EventSourceResponse):
 
 async def _events(feed: Feed, listener: Listener, after: Place | None, recheck: Recheck) -> AsyncIterator[bytes]:
     began = listener.began.result()
-    # An id before the first event, so that who is cut off until then misses nothing either.
-    yield ServerSentEvent(id=_written(after or began), retry=3000, comment="listening", sep="\n").encode()
+    # An id before the first event, so that who is cut off until then misses nothing either. Never a place that is still
+    # to come, as of another replica or of a database that was restored: all until there would be missed.
+    place = began if after is None else min(after, began)
+    yield ServerSentEvent(id=_written(place), retry=3000, comment="listening", sep="\n").encode()
     if after is not None:
         async for event in feed.between(after, began, listener.domain):
             yield _encoded(event)

@@ -129,6 +129,12 @@ def mix(
     return Mixture(learnt, memory / told if told > 0.0 else memory, max(1.0 - told, 0.0))
 
 
+def warm_up() -> None:
+    """Compile what `mix` runs, which takes seconds where it was never kept."""
+    two = np.ones(2)
+    mix(Remembered(np.ones((2, 2), np.float32), two, np.arange(2), np.zeros(2, np.int64), two, two > 0))
+
+
 def returning(remembered: Remembered) -> Floats:
     """(n,) probability that the present regime is the return of the one that each behaviour belongs to.
 

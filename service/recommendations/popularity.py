@@ -16,10 +16,9 @@ from service.resources import Resources
 logger = logging.getLogger(__name__)
 
 LATELY = timedelta(days=30)
-LOCK_KEY = 0x5E47E9
-"""Key of the advisory lock under which it is counted; see also `service.retention.repository.LOCK_KEY`."""
+LOCK_KEY = 0x5E47EA
+"""Key of the advisory lock under which it is counted; see also `service.items.write_repository.SPACES_KEY`."""
 LAST_COUNT = "popularity_last_count"
-NEVER = "1970-01-01T00:00:00+00:00"
 FIRST_AFTER_SECONDS = 1.0
 LOOKS = 4
 """How often a replica looks in the time after which it is counted again: the one that counted may be gone."""
@@ -61,9 +60,12 @@ async def count_if_due(resources: Resources, every: timedelta) -> bool:
         if not (await session.execute(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": LOCK_KEY})).scalar_one():
             return False
         now = (await session.execute(text("SELECT now()"))).scalar_one()
-        last = await installation.claim(session, LAST_COUNT, NEVER)
-        if now - datetime.fromisoformat(last) < every:
+        last = await installation.find(session, LAST_COUNT)
+        if last is not None and now - datetime.fromisoformat(last) < every:
             return False
+        # Before anything is written. Whoever has written holds up webhooks and the stream until it has committed, and
+        # counting may take minutes.
         await repository.count_popularity(session, now, LATELY)
+        await installation.claim(session, LAST_COUNT, now.isoformat())
         await installation.replace(session, LAST_COUNT, now.isoformat())
     return True

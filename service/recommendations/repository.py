@@ -220,18 +220,28 @@ def _sampled(rows: Sequence[Row[Any]], dim: int) -> Sampled:
     )
 
 
+# All is counted before the first row is written: only from then on does the transaction hold up who reads the outbox.
+# What is as it was is not written again.
 _COUNT = text(
     """
+    WITH counted AS MATERIALIZED (
+        SELECT domain, item_id, count(*) AS users FROM seen_items WHERE seen_at > :since GROUP BY domain, item_id
+    ), forgotten AS (
+        DELETE FROM item_popularity AS held WHERE NOT EXISTS (
+            SELECT 1 FROM counted WHERE counted.domain = held.domain AND counted.item_id = held.item_id
+        )
+    )
     INSERT INTO item_popularity (domain, item_id, users, counted_at)
-    SELECT domain, item_id, count(*), :now FROM seen_items WHERE seen_at > :since GROUP BY domain, item_id
+    SELECT domain, item_id, users, :now FROM counted WHERE NOT EXISTS (
+        SELECT 1 FROM item_popularity AS held
+        WHERE held.domain = counted.domain AND held.item_id = counted.item_id AND held.users = counted.users
+    )
     ON CONFLICT (domain, item_id) DO UPDATE SET users = excluded.users, counted_at = excluded.counted_at
     """
 )
-_FORGET = text("DELETE FROM item_popularity WHERE counted_at < :now")
 
 
 async def count_popularity(session: WriteSession, now: datetime, lately: timedelta) -> None:
     """Count anew how many users had to do with each item."""
     await session.execute(text("SET LOCAL statement_timeout = 0"))
     await session.execute(_COUNT, {"now": now, "since": now - lately})
-    await session.execute(_FORGET, {"now": now})

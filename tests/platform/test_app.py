@@ -3,20 +3,26 @@
 import dataclasses
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import httpx
+import numba
+import numpy as np
 import pytest
 from fastapi import FastAPI
 
 from service import __version__
-from service.app import StartError, create_app
+from service.app import StartError, _warm_detector, create_app
 from service.database import migrate
 from service.database.engine import DatabaseAwayError
 from service.detection.profile import ProfileError
 from service.encoder import FakeEncoder, ModelFolderError
 from service.identity import UserKeySecretError
-from service.resources import Resources
+from service.policy import experts
+from service.policy.memory import Behavior, assemble
+from service.policy.ranking import learn
+from service.resources import Resources, detector_params
 from service.settings import Settings
 from service.system.service import HEALTHY_FOR_S, ReadinessProbe
 
@@ -160,3 +166,22 @@ def test_the_document_needs_nothing_and_names_every_operation() -> None:
     assert {"get_livez", "get_readyz", "get_model"} <= operations
     assert set(document["paths"]["/readyz"]["get"]["responses"]) == {"200", "500", "503"}
     assert "HTTPValidationError" not in str(document)
+
+
+def test_a_start_compiles_what_the_first_recommendation_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings()
+    seen: list[tuple[object, ...]] = []
+    compiled = experts._mix
+
+    def noting(*arguments: Any) -> Any:
+        seen.append(tuple(numba.typeof(argument) for argument in arguments))  # type: ignore[no-untyped-call]
+        return compiled(*arguments)
+
+    monkeypatch.setattr(experts, "_mix", noting)
+    _warm_detector(settings, 8, None)
+    (warm,) = seen
+    codes = np.eye(8, dtype=np.int8)[:3] * 127
+    rows = [Behavior(n, f"e{n}", None, 1.0, codes[n].tobytes(), 1 / 127) for n in range(3)]
+    memory = assemble(rows, detector_params(settings, 8, None).empty(), 8)
+    learn(memory, np.eye(8, dtype=np.float32), np.full(8, 1 / 8, np.float32))
+    assert seen == [warm, warm]

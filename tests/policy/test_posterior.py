@@ -144,9 +144,10 @@ def test_what_a_change_brought_is_boosted_and_what_it_took_suppressed(
 
 
 def test_before_the_first_change_nothing_is_suppressed(params: Params, draw: Draw, profile: Profile) -> None:
-    for state in steps(params, draw([1, 2, 3], 60, 3)):
-        found = posture(profile, state)
+    all_found = [posture(profile, state) for state in steps(params, draw([1, 2, 3], 60, 3))]
+    for found in all_found:
         assert (found.suppress, found.shares.long_term) == ((), 0.0)
+    found = all_found[-1]
     assert {one.topic for one in found.boost[:3]} == {1, 2, 3}
     assert found.boost[0].usual == pytest.approx(profile.background[found.boost[0].topic])
 

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from service.database.engine import DatabaseAwayError
-from service.recommendations import popularity, view
+from service.recommendations import popularity, repository
 from service.recommendations.popularity import LATELY, count_if_due
-from service.recommendations.repository import Catalogue
+from service.recommendations.repository import Catalogue, Sampled
 from service.recommendations.view import FRESH_SECONDS, Views, view_of
 
 from .conftest import START, Open, Service, behavior, catalogue, ids, stream, until
@@ -143,14 +144,14 @@ async def test_a_view_is_kept_and_refreshed_beside_the_request_that_finds_it_old
 async def test_who_asks_at_once_reads_a_view_once(
     service: Service, domain: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    views, reads, liked = service.resources.views, 0, view.repository.liked
+    views, reads, liked = service.resources.views, 0, repository.liked
 
-    async def counted(*args: object, **named: object) -> object:
+    async def counted(*args: Any, **named: Any) -> Sampled:
         nonlocal reads
         reads += 1
-        return await liked(*args, **named)  # type: ignore[arg-type]
+        return await liked(*args, **named)
 
-    monkeypatch.setattr(view.repository, "liked", counted)
+    monkeypatch.setattr(repository, "liked", counted)
     await service.put(catalogue(["chess"], 3), domain)
     first, *others = await asyncio.gather(*(views.get(domain) for _ in range(5)))
     assert all(other is first for other in others)
@@ -181,7 +182,7 @@ async def test_a_view_that_cannot_be_refreshed_stays(
             raise error
 
         with monkeypatch.context() as patch:
-            patch.setattr(view.repository, "liked", fails)
+            patch.setattr(repository, "liked", fails)
             clock.now += FRESH_SECONDS + 1
             assert await views.get(domain) is first
 
@@ -200,8 +201,8 @@ async def test_a_sample_stands_for_the_catalogue(service: Service, domain: str) 
     info = service.resources.encoder.info
     whole = Catalogue(domain, info.space, info.dim)
     async with service.resources.read_sessions() as session:
-        drawn, items = await view.repository.sample(session, whole, 10)
-        liked = await view.repository.liked(session, whole, 3, enough=1)
+        drawn, items = await repository.sample(session, whole, 10)
+        liked = await repository.liked(session, whole, 3, enough=1)
     assert len(set(drawn.ids)) == 10
     assert liked.ids == ["chess-2"]
     assert items >= 40
