@@ -46,7 +46,7 @@ def held(expert: Expert, memory: Remembered, recall: np.ndarray, newest: int) ->
     counts = memory.weights[: newest + 1].astype(np.float64) * 0.5 ** (ages / expert.half_life)
     if expert.scope == "recall":
         counts = counts * recall[: newest + 1]
-    return np.asarray(counts * (expert.scope != "domain"))
+    return np.zeros_like(counts) if expert.scope == "domain" else counts
 
 
 def slow_mix(memory: Remembered) -> Mixture:
@@ -118,7 +118,8 @@ def test_without_any_weight_everybody_is_followed() -> None:
     memory = remembered(np.random.default_rng(0), 12, 3)
     memory.weights[:] = 0.0
     mixture = mix(memory)
-    assert (mixture.domain, bool(mixture.memory.any())) == (1.0, False)
+    assert mixture.domain == 1.0
+    assert not mixture.memory.any()
 
 
 def of_vectors(parts: list[tuple[np.ndarray, int]]) -> Remembered:

@@ -36,6 +36,7 @@ START = datetime.now(UTC).replace(microsecond=0) - timedelta(days=20)
 """Of all that users do: lately, so that it counts as popular."""
 GAP = timedelta(minutes=5)
 """Between behaviours of a user: longer than what is put in order."""
+SECRET = "a-secret-of-recommendations"
 Json = dict[str, Any]
 
 
@@ -46,7 +47,8 @@ def anyio_backend() -> str:
 
 async def vector_of(encoder: FakeEncoder, words: str) -> np.ndarray:
     with encoder.admit(1) as permit:
-        return (await encoder.encode([words], permit)).vectors[0]
+        vector: np.ndarray = (await encoder.encode([words], permit)).vectors[0]
+    return vector
 
 
 async def profile_of(encoder: FakeEncoder) -> Profile:
@@ -144,7 +146,7 @@ async def open_service(database: str) -> AsyncIterator[Open]:
         save_profile(await profile_of(FakeEncoder(dim=DIM)), folder / "themes.safetensors")
 
         async def start(encoder: FakeEncoder | None = None, **changes: Any) -> Service:
-            given = {
+            given: Json = {
                 "data_dir": folder / "data",
                 "database_url": database,
                 "profile": folder / "themes.safetensors",
@@ -152,6 +154,7 @@ async def open_service(database: str) -> AsyncIterator[Open]:
                 "retention_every_hours": 0.0,
                 "popularity_every_minutes": 0.0,
                 "webhooks_workers": 0,
+                "user_key_secret": SECRET,
             }
             app = create_app(Settings(**(given | changes)), encoder=encoder or FakeEncoder(dim=DIM))
             await stack.enter_async_context(app.router.lifespan_context(app))

@@ -145,7 +145,7 @@ async def test_recommendations_follow_a_change_of_interest(service: Service, use
     await service.detect(user, stream(("sailing", 60)))
     before = await service.recommend(user, k=10, diversity=0)
     assert before["items"][0]["category"] == "sailing"
-    followed = declared = None
+    followed, declared, told = None, None, before
     for n, one in enumerate(stream(("robots", 25), first=60), 1):
         answer = await service.detect(user, [one])
         told = await service.recommend(user, k=10, diversity=0)
@@ -185,7 +185,9 @@ async def test_a_return_restores_what_was_liked_then(service: Service, user: str
 
 
 async def test_the_policy_in_force_is_that_of_the_last_answer(service: Service, user: str) -> None:
-    at, told = 0, {}
+    at = 0
+    told: dict[str, Any] = {}
+    shown: dict[str, Any] = {}
     for theme, n in (("opera", 3), ("opera", 40), ("baking", 5), ("baking", 20), ("opera", 1)):
         told = await service.detect(user, stream((theme, n), first=at))
         at += n
