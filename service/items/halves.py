@@ -10,15 +10,19 @@ HEADER_BYTES = 4
 
 
 def decode(sent: Sequence[bytes], dim: int) -> NDArray[np.float32]:
-    """Vectors (n, dim) float32 from what `halfvec_send` gave.
+    """Vectors (n, dim) float32 from what `halfvec_send` gave, each by itself or several joined.
 
     Raises:
         ValueError: one has another size.
     """
     row = np.dtype([("dim", ">u2"), ("unused", ">u2"), ("numbers", ">f2", (dim,))])
-    if any(len(one) != row.itemsize for one in sent):
+    joined = b"".join(sent)
+    if any(len(one) % row.itemsize for one in sent):
         raise ValueError(f"a stored vector does not have {dim} numbers")
-    return np.frombuffer(b"".join(sent), row)["numbers"].astype(np.float32).reshape(len(sent), dim)
+    read = np.frombuffer(joined, row)
+    if (read["dim"] != dim).any():
+        raise ValueError(f"a stored vector does not have {dim} numbers")
+    return read["numbers"].astype(np.float32).reshape(len(read), dim)
 
 
 def flat(vectors: NDArray[np.float32]) -> list[float]:

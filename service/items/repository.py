@@ -121,15 +121,16 @@ async def nearest(
         values["category"] = category
     if exclude:
         values["exclude"] = list(exclude)
-    rows = (await session.execute(statement, values)).all()
+    rows = (await session.execute(statement, values)).all()  # one of each query: many small ones cost more
     first: dict[str, int] = {}
-    for place, row in enumerate(rows):
-        first.setdefault(row.item_id, place)
-    places = list(first.values())
+    for place, item_id in enumerate(item_id for row in rows for item_id in row.ids):
+        first.setdefault(item_id, place)
+    places = np.array(list(first.values()), np.int64)
+    found = np.repeat([row.query - 1 for row in rows], [len(row.ids) for row in rows]).astype(np.int64)
     return Candidates(
         ids=list(first),
-        vectors=decode([rows[place].vector for place in places], dim),
-        query=np.array([rows[place].query - 1 for place in places], np.int64),
+        vectors=decode([row.vectors for row in rows], dim)[places],
+        query=found[places],
     )
 
 
@@ -164,13 +165,14 @@ def _nearest(
             SELECT n, {cut("n", int(dim))} AS vector
             FROM settings CROSS JOIN generate_series(1, :count + 0 * length(settings.ef_search)) AS n
         )
-        SELECT queries.n AS query, near.item_id, halfvec_send(near.vector) AS vector
+        SELECT queries.n AS query, array_agg(near.item_id ORDER BY near.distance) AS ids,
+               string_agg(halfvec_send(near.vector), CAST('' AS bytea) ORDER BY near.distance) AS vectors
         FROM queries CROSS JOIN LATERAL (
             SELECT item_id, vector, vector::halfvec({int(dim)}) <#> queries.vector AS distance
             FROM item_vectors WHERE {" AND ".join(conditions)}
             ORDER BY vector::halfvec({int(dim)}) <#> queries.vector LIMIT {int(per_query)}
         ) AS near
-        ORDER BY queries.n, near.distance
+        GROUP BY queries.n ORDER BY queries.n
         """  # noqa: S608 - of this module's own words, numbers, and values checked by `literal`
     ).bindparams(*parameters)
 

@@ -66,12 +66,12 @@ class Marks:
 
 _MARKS = text(
     """
-    SELECT coalesce(item_popularity.users, 0) AS users, seen_items.item_id IS NOT NULL AS seen
+    SELECT array_agg(coalesce(item_popularity.users, 0) ORDER BY wanted.place) AS users,
+           array_agg(seen_items.item_id IS NOT NULL ORDER BY wanted.place) AS seen
     FROM unnest(:ids) WITH ORDINALITY AS wanted (item_id, place)
     LEFT JOIN item_popularity ON item_popularity.domain = :domain AND item_popularity.item_id = wanted.item_id
     LEFT JOIN seen_items ON seen_items.domain = :domain AND seen_items.user_key = :user_key
         AND seen_items.item_id = wanted.item_id
-    ORDER BY wanted.place
     """
 ).bindparams(
     bindparam("ids", type_=ARRAY(Text)),
@@ -82,8 +82,8 @@ _MARKS = text(
 
 async def marks(session: Session, domain: str, user_key: bytes, ids: Sequence[str]) -> Marks:
     """What is known of these items and of this user with them."""
-    rows = (await session.execute(_MARKS, {"ids": list(ids), "domain": domain, "user_key": user_key})).all()
-    return Marks(np.array([row.users for row in rows], np.int64), np.array([row.seen for row in rows], bool))
+    row = (await session.execute(_MARKS, {"ids": list(ids), "domain": domain, "user_key": user_key})).one()
+    return Marks(np.array(row.users or [], np.int64), np.array(row.seen or [], bool))
 
 
 @dataclass(frozen=True, slots=True)

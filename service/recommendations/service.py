@@ -36,7 +36,7 @@ DIGITS = 6
 QUESTIONS = 5
 """Vectors that the catalogue is searched near. With 5, 93 % of the hits of a ranking of the whole catalogue are left on
 planted topics, and all of them where popularity counts; see docs/policy.md."""
-PER_QUESTION = 50
+PER_QUESTION = 40
 EF_SEARCH = 80
 """At a million items, the index finds 0.96 of the true neighbours with it; see `bench.recommend.index`."""
 MOST_SEEN = 10_000

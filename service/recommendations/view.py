@@ -19,7 +19,7 @@ from service.recommendations.repository import Catalogue, Sampled
 
 logger = logging.getLogger(__name__)
 
-POPULAR = 200
+POPULAR = 100
 """The most popular items, which are candidates for everybody."""
 DRAWN = 256
 """Items drawn at random, for what is usual in the catalogue."""
