@@ -129,6 +129,7 @@ class MutationRow(Base):
     lost: Mapped[list[Any]] = mapped_column(JSONB)
     profile_id: Mapped[str | None] = mapped_column(Text)
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    population: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
 
 
 class MemoryRow(Base):

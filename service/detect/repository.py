@@ -88,7 +88,7 @@ class NewSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class NewMutation:
-    """A declared change to be stored, by column; `change`, `gained` and `lost` are JSON."""
+    """A declared change to be stored, by column; `change`, `gained`, `lost` and `population` are JSON."""
 
     sequence: int
     mutation_id: UUID
@@ -99,6 +99,7 @@ class NewMutation:
     lost: str
     profile_id: str | None
     sealed: bytes
+    population: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +214,7 @@ async def lock(connection: AsyncConnection, user: User) -> None:
     )
 
 
-_JSON = {"change", "scores", "topics", "gained", "lost"}
+_JSON = {"change", "scores", "topics", "gained", "lost", "population"}
 _TIMESTAMP = TIMESTAMP(timezone=True)
 _TYPES: dict[str, TypeEngine[Any]] = {
     "sequence": BigInteger(),

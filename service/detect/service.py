@@ -27,6 +27,7 @@ from service.encoding import encode_texts
 from service.idempotency import repository as records
 from service.idempotency.record import Claim, Record
 from service.identity import UserKeys
+from service.populations.schemas import PopulationShift
 from service.problem_handlers import field_error
 from service.problems import IdempotencyKeyInProgress, InvalidRequest, Problem
 from service.releases import service as releases
@@ -378,6 +379,7 @@ class Judging:
         change = taken.result.change
         if change is None or taken.change.changed_at is None:
             raise ValueError("a snapshot for a change without one")
+        shift = self.resources.populations.shift_of(self.user.domain, [item.topic for item in change.gained])
         return NewMutation(
             sequence=taken.sequence,
             mutation_id=taken.snapshot_id,
@@ -388,6 +390,7 @@ class Judging:
             lost=_json(differences_of(change.lost)),
             profile_id=self._profile_id,
             sealed=seal(self.resources.user_key_secret, self.request.user_id, about=taken.snapshot_id.bytes),
+            population=None if shift is None else PopulationShift.of(shift).model_dump_json(),
         )
 
     def _snapshot(self, taken: Taken) -> NewSnapshot:

@@ -17,6 +17,7 @@ def message_of(stored: Stored, user_id: str) -> bytes:
         "sequence": stored.sequence,
         "change": stored.change,
         "topics": {"gained": stored.gained, "lost": stored.lost},
+        "population": stored.population,
     }
     return orjson.dumps({"type": EVENT_TYPE, "timestamp": stored.recorded_at, "data": data})
 

@@ -33,6 +33,7 @@ class Stored:
         change: the contract's object.
         gained: topics, as the contract has them.
         lost: topics, as the contract has them.
+        population: the shift of the population that it is part of; None without one.
     """
 
     mutation_id: UUID
@@ -43,12 +44,24 @@ class Stored:
     change: Any
     gained: Any
     lost: Any
+    population: Any
     sealed: bytes
 
 
-COLUMNS = ("mutation_id", "domain", "user_key", "sequence", "recorded_at", "change", "gained", "lost", "sealed")
+COLUMNS = (
+    "mutation_id",
+    "domain",
+    "user_key",
+    "sequence",
+    "recorded_at",
+    "change",
+    "gained",
+    "lost",
+    "population",
+    "sealed",
+)
 """Of `mutations`: what makes a `Stored`."""
-JSON_COLUMNS = dict.fromkeys(("change", "gained", "lost"), JSONB)
+JSON_COLUMNS = dict.fromkeys(("change", "gained", "lost", "population"), JSONB)
 """Those of them that the driver leaves as text."""
 
 

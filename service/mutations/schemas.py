@@ -8,6 +8,7 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 
 from service.detect.schemas import Topics
+from service.populations.schemas import PopulationShift
 from service.snapshots.schemas import Change
 from service.wire import Domain, StrictModel
 
@@ -23,6 +24,10 @@ class Mutation(BaseModel):
     sequence: int = Field(description="Of that snapshot: tells the order of one user's changes.")
     change: Change
     topics: Topics
+    population: PopulationShift | None = Field(
+        description="The shift of the whole population that the change is part of, as it was known when the change was "
+        "declared. Null for a change of the user's own."
+    )
 
 
 class MutationEvent(BaseModel):

@@ -131,12 +131,9 @@ def mix(
 
 def warm_up() -> None:
     """Compile what `mix` runs, which takes seconds where it was never kept."""
-    two = np.ones(2)
-    mix(
-        Remembered(
-            np.ones((2, 2), np.float32), two.astype(np.float32), np.arange(2), np.zeros(2, np.int64), two, two > 0
-        )
-    )
+    two = np.ones(2, np.float32)
+    kernel = np.ones((2, 2), np.float32)
+    mix(Remembered(kernel, two, np.arange(2), np.zeros(2, np.int64), two.astype(np.float64), two > 0))
 
 
 def returning(remembered: Remembered) -> Floats:

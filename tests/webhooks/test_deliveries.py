@@ -14,6 +14,8 @@ from standardwebhooks import WebhookVerificationError
 from service.deliveries.repository import LEASE
 from service.deliveries.retries import WAITS
 from service.mutations.schemas import MutationEvent
+from service.populations.judge import Shift
+from service.populations.schemas import PopulationShift
 from service.retention.cleanups import cleanups
 from service.telemetry.metrics import Metrics
 from service.webhooks.signing import new_secret
@@ -24,6 +26,7 @@ pytestmark = pytest.mark.anyio
 
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
+SINCE = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 def attempts(metrics: Metrics) -> dict[str, float]:
@@ -55,6 +58,7 @@ async def test_a_change_is_told_with_all_that_the_contract_says(app: App, receiv
         "sequence": snapshot["sequence"],
         "change": snapshot["change"],
         "topics": {"gained": [topic], "lost": []},
+        "population": None,
     }
     assert got.id == f"msg_{UUID(snapshot['snapshot_id']).hex}"
     (delivery,) = await app.deliveries(webhook)
@@ -64,6 +68,24 @@ async def test_a_change_is_told_with_all_that_the_contract_says(app: App, receiv
     assert attempts(app.resources.metrics) == {"delivered": 1}
     await app.deliver(10 * DAY)
     assert len(receiver.got) == 1
+
+
+async def test_a_change_that_many_users_make_says_so_whenever_it_is_told(app: App, receiver: Receiver) -> None:
+    await app.webhook(receiver.url)
+    shift = Shift(topic=1, label="two", users=40, changed_users=90, expected=3.5, since=SINCE, probability=0.99)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(app.resources.populations, "shift_of", lambda _domain, _gained: shift)
+        answer_ = await app.change("u")
+    receiver.then(answer(500))
+    await app.deliver()
+    await app.deliver(DAY)
+    first, second = receiver.got
+    assert first.body == second.body
+    told = json.loads(first.body)["data"]["population"]
+    assert told == answer_["population"] == PopulationShift.of(shift).model_dump(mode="json")
+    await app.change("another")
+    await app.deliver(DAY)
+    assert json.loads(receiver.got[-1].body)["data"]["population"] is None
 
 
 async def test_what_stores_nothing_tells_nothing(app: App, receiver: Receiver) -> None:
