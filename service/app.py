@@ -141,8 +141,8 @@ def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: As
     app.state.metrics = metrics
     for feature in (
         service.detect.endpoints,
+        service.recommendations.endpoints,  # before the users', whose ids would take in what follows them
         service.users.endpoints,
-        service.recommendations.endpoints,
         service.items.endpoints,
         service.populations.endpoints,
         service.encode.endpoints,

@@ -44,6 +44,8 @@ def test_its_examples_give_what_it_prints(serve: Serve) -> None:
         if language == "sh" and text.startswith("curl"):
             command = shlex.split(text.replace(ADDRESS, url))
             answer = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+            if "PUT" in command:
+                until_encoded(url)
             if said[n + 1][0] == "json":
                 assert contains(json.loads(answer), json.loads(said[n + 1][1])), answer
                 printed += 1
@@ -56,7 +58,40 @@ def test_its_examples_give_what_it_prints(serve: Serve) -> None:
             answer = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
             assert said[n + 1] == ("text", answer)
             printed += 1
-    assert printed == 3
+    assert printed == 5
+    the_policys_page_works(url)
+
+
+def the_policys_page_works(url: str) -> None:
+    """The code of docs/policy.md, on what the README has stored."""
+    code = "".join(text for language, text in blocks("docs/policy.md") if language == "python")
+    page: dict[str, Any] = {}
+    exec(code, page)  # noqa: S102 - our own
+    policy = httpx.get(f"{url}/users/u-42/policy").json()["policy"]
+    (shown,) = (json.loads(text) for language, text in blocks("docs/policy.md") if language == "json")
+    assert contains(policy, shown | {name: policy[name] for name in ("boost", "suppress")})
+    for name in ("boost", "suppress"):
+        assert contains(policy[name][0], shown[name][0])
+    items = json.loads((ROOT / "examples" / "items.json").read_text(encoding="utf-8"))["items"]
+    topics = page["topics_of"]({item["item_id"]: item["text"] for item in items}, url)
+    assert topics.keys() == {item["item_id"] for item in items}
+    weighed = page["weighed"](policy, dict.fromkeys(topics, 1.0), topics)
+    assert max(weighed, key=weighed.__getitem__).startswith("sky")
+    assert min(weighed, key=weighed.__getitem__).startswith(("cook", "garden"))
+    lists = ([f"{name}{n}" for n in range(100)] for name in ("present", "usual", "popular"))
+    chosen = page["mixed"](policy, *lists, 100)
+    assert len(set(chosen)) == 100
+    for name, part in (("present", "present"), ("usual", "long_term"), ("popular", "exploration")):
+        assert abs(sum(item.startswith(name) for item in chosen) - 100 * policy[part]) < 2
+    assert set(page["mixed"](policy, ["a", "b"], ["b"], ["c"], 10)) == {"a", "b", "c"}
+
+
+def until_encoded(url: str) -> None:
+    """Wait until the catalogue can be recommended from."""
+    deadline = time.monotonic() + 60
+    while not httpx.get(f"{url}/items/progress").json()["complete"]:
+        assert time.monotonic() < deadline, "items are not encoded"
+        time.sleep(0.1)
 
 
 def test_its_key_opens_the_service_and_closes_it_to_others(serve: Serve) -> None:
@@ -86,6 +121,13 @@ def test_its_links_lead_somewhere(name: str) -> None:
     page = ROOT / name
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text(encoding="utf-8")):
         assert target.startswith("https://") or (page.parent / target).exists(), target
+
+
+def test_it_names_every_call() -> None:
+    document = json.loads((ROOT / "openapi" / "openapi.json").read_text(encoding="utf-8"))
+    for name in ("README.md", "README.zh-CN.md"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert [path for path in document["paths"] if f"{path}`" not in text] == []
 
 
 def test_its_settings_exist() -> None:

@@ -1,4 +1,4 @@
-"""`python -m bench.recommend`: what would have been recommended before each thing that people did, beside what they did.
+"""`python -m bench.recommend`: what would have been recommended to people, beside what they then did.
 
     python -m bench.recommend --data DATA
 

@@ -5,19 +5,17 @@ how much the domain's prior counts beside them.
 """
 
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.recommend.replay import Moment
-from service.policy.experts import ETA, EXPERTS, SHARE, Expert, Remembered, mix
+from service.policy.experts import ETA, EXPERTS, SHARE, Expert, Remembered, Scope, mix
 
 Floats = NDArray[np.float64]
 MEAN = "mean"
 SHIPPED, NO_PRIOR = "shipped", "none"
-DETECTING = ("regime", "recall")
-"""Scopes of experts that need the detector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +55,9 @@ class Method(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Popular:
-    """What most people had so far; nothing of the user."""
+    """What most people had of late; nothing of the user."""
 
-    name: str = "most popular so far"
+    name: str = "most popular of late"
     by: str = SHIPPED
 
     def weigh(self, seen: Seen) -> tuple[Floats, float]:
@@ -128,7 +126,7 @@ class Policy:
         return mixture.memory, mixture.domain
 
 
-def without(*scopes: Literal["regime", "recall", "domain"]) -> tuple[Expert, ...]:
+def without(*scopes: Scope) -> tuple[Expert, ...]:
     """The shipped experts but those of some scopes."""
     return tuple(expert for expert in EXPERTS if expert.scope not in scopes)
 
@@ -166,4 +164,5 @@ EVERY: list[Method] = [POPULAR, *MEANS, *fixed(NO_PRIOR), *fixed(SHIPPED), *POLI
 
 
 def _shares(memory: NDArray[np.floating]) -> Floats:
-    return np.asarray(memory / max(float(memory.sum()), np.finfo(np.float32).tiny), np.float64)
+    total = float(memory.sum())
+    return np.asarray(memory / total if total > 0.0 else memory, np.float64)

@@ -47,7 +47,8 @@ PHASES_TOLD = (
     "from where it dates their beginning: known only afterwards, so it divides targets and informs no method."
 )
 POPULARITY = (
-    "Popularity counts people who had an item before the target's time, of the fit and held out, whole histories. "
+    "Popularity counts people who had an item in the 30 days before the target's time, as the service does, of the fit "
+    "and held out, whole histories. "
     "Made-up people have no times: all of them begin at once and do one thing at a time. Their subjects are drawn "
     "evenly, so nothing is popular but by chance; a method that follows counts there loses."
 )
@@ -142,7 +143,8 @@ def _gap(told: Mapping[str, Any]) -> str:
     return (
         f"{SASREC}, trained on the fit people's sequences of items, hits {theirs:.1%} of the targets, the policy "
         f"{ours:.1%}: {ours / theirs:.2f} times as many. Items that no one had whom it was trained on, it cannot "
-        "recommend; they count as missed."
+        "recommend; they count as missed. It has learnt from the fit people's whole histories, what came later than a "
+        "target among them, and is not told what is popular of late; the policy is, and learns from no other people."
     )
 
 

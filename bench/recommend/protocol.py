@@ -33,7 +33,7 @@ class History:
 
     Attributes:
         stream: items are places in the catalogue.
-        times: (n,) int64, ascending; any unit that is the same for all users of a set.
+        times: (n,) int64, ascending; seconds, or behaviours where changes are planted.
     """
 
     stream: Stream

@@ -31,10 +31,8 @@ def ranks(
     """
     items = replayed.history.stream.items
     behaviors = vectors[items]
-    nearness = kernel(behaviors, vectors)  # (n, items): row j is K(., v_j), as the kernel is symmetric
+    nearness = kernel(behaviors, vectors, temperature)  # (n, items): row j is K(., v_j), as the kernel is symmetric
     cosines = behaviors @ vectors.T if any(method.by == MEAN for method in methods) else None
-    if temperature != TEMPERATURE:
-        nearness **= np.float32(TEMPERATURE / temperature)
     out = np.empty((len(methods), len(replayed.moments)))
     unseen = np.ones(len(vectors), np.bool_)
     done = 0

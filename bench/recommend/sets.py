@@ -15,6 +15,9 @@ from service.evaluation.streams import Stream
 SEED = 20
 """That of the detectors' benchmark: the same people are held out."""
 
+NANOSECONDS = 10**9
+"""Of a second."""
+
 Times = Callable[[Stream], Ints]
 
 
@@ -66,7 +69,7 @@ def _ratings(data: Path) -> Times:
 
 def _purchases(_data: Path) -> Times:
     frame = purchases()
-    return _by_user(frame["user_id"], frame["occurred_at"])
+    return _by_user(frame["user_id"], frame["occurred_at"] // NANOSECONDS)
 
 
 def _by_user(users: pl.Series, at: pl.Series) -> Times:

@@ -5,18 +5,29 @@ from typing import Any
 
 import numpy as np
 
-from bench.recommend.baselines import AVERAGES, LAST_MEANS, MEANS, SHIPPED, Method, Policy
+from bench.recommend.baselines import AVERAGES, LAST_MEANS, MEANS, SHIPPED, Method, Policy, without
 from bench.recommend.popularity import PRIORS
 from bench.recommend.protocol import TOP, gains
 from bench.recommend.worlds import Answers, Told, World, ask
-from service.policy.experts import ETA, EXPERTS, SHARE
+from service.policy.experts import ETA, EXPERTS, SHARE, Expert
 from service.policy.kernel import TEMPERATURE
 from service.policy.memory import NEWEST
 
 ETAS, SHARES = (1.0, 2.0, 4.0), (0.02, 0.05, 0.1)
-TEMPERATURES, NEWESTS = (0.07, 0.1, 0.15), (64, 128, 256)
+TEMPERATURES, NEWESTS = (0.07, 0.1, 0.12, 0.15), (64, 128, 256)
 PEOPLE = 100
 """Of each set."""
+SHORT = (Expert("newest_1", "all", 1), Expert("regime_newest_1", "regime", 1))
+CHOICES: dict[str, tuple[Expert, ...]] = {
+    "shipped": EXPERTS,
+    "and half-life 1": (*EXPERTS, SHORT[0]),
+    "and half-life 1, of all and of the regime": (*EXPERTS, *SHORT),
+    "without those of all behaviours": without("all"),
+    "of the regime, with half-life 1, without those of all": (*without("all"), SHORT[1]),
+    "without the detector": without("regime", "recall"),
+    "without recall": without("recall"),
+    "without the domain": without("domain"),
+}
 
 
 def tune(worlds: Mapping[str, World], told: Told) -> dict[str, Any]:
@@ -33,17 +44,24 @@ def tune(worlds: Mapping[str, World], told: Told) -> dict[str, Any]:
 
 
 def _shipped() -> dict[str, Any]:
-    return {"eta, share": f"{ETA:g}, {SHARE:g}", "prior": SHIPPED, "temperature": f"{TEMPERATURE:g}",
-            "memory": f"{NEWEST}"}  # fmt: skip
+    return {
+        "eta, share": f"{ETA:g}, {SHARE:g}",
+        "prior": SHIPPED,
+        "experts": "shipped",
+        "temperature": f"{TEMPERATURE:g}",
+        "memory": f"{NEWEST}",
+    }
 
 
 def _of_world(world: World, told: Told) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
     mixed = [Policy(f"{eta:g}, {share:g}", SHIPPED, EXPERTS, eta, share) for eta in ETAS for share in SHARES]
     priors: list[Method] = [Policy(name, name) for name in PRIORS]
-    answers = ask(world, [*mixed, *priors, *MEANS], told=told)
+    chosen: list[Method] = [Policy(f"of {name}", SHIPPED, experts) for name, experts in CHOICES.items()]
+    answers = ask(world, [*mixed, *chosen, *priors, *MEANS], told=told)
     rates = {
         "eta, share": _rates(answers, [method.name for method in mixed]),
         "prior": _rates(answers, list(PRIORS)),
+        "experts": {name: _rates(answers, [f"of {name}"])[f"of {name}"] for name in CHOICES},
         "temperature": {f"{tau:g}": _rate(ask(world, [Policy()], temperature=tau)) for tau in TEMPERATURES},
         "memory": {f"{newest}": _rate(ask(world, [Policy()], newest=newest)) for newest in NEWESTS},
     }

@@ -19,6 +19,7 @@ from service.detection.profile import Profile
 from service.detection.topics import Assignment, Vectors
 from service.policy.kernel import TEMPERATURE
 from service.policy.memory import NEWEST
+from service.recommendations.popularity import LATELY
 
 MOST_BEHAVIORS = 250
 """Of a history, its first ones: a household's year has more, and takes the longer the less it has that is new."""
@@ -27,6 +28,8 @@ FIT_CHANGING = 300
 RETURNING = 200
 STAY, AWAY, BACK = 40, 40, 40
 """Behaviours of a returning person with the first interest, with the other, and with the first again."""
+
+LATELY_SECONDS = int(LATELY.total_seconds())
 
 Told = Callable[[str], None]
 
@@ -76,7 +79,7 @@ class Answers:
     ranks: dict[str, Ranks]
 
 
-def held_out(some: Set, profile: Profile, lately: int | None = None) -> World:
+def held_out(some: Set, profile: Profile) -> World:
     """People whom nothing was chosen on.
 
     Where people are made up, the catalogue is the items that they drew from: no other person has these.
@@ -85,15 +88,15 @@ def held_out(some: Set, profile: Profile, lately: int | None = None) -> World:
     if some.planted:
         vectors, people = narrowed(some, some.held)
         crowd = people
-    return _world(vectors, people, crowd, profile, planted=some.planted, lately=lately)
+    return _world(vectors, people, crowd, profile, lately=None if some.planted else LATELY_SECONDS)
 
 
-def to_choose_on(some: Set, profile: Profile, data: Path, lately: int | None = None) -> World:
+def to_choose_on(some: Set, profile: Profile, data: Path) -> World:
     """The fit users; where changes are planted, others with changes, made up from the same texts as these."""
     vectors, people = some.vectors, some.fit
     if some.planted:
         vectors, people = narrowed(some, _changing(data))
-    return _world(vectors, people, people, profile, planted=some.planted, lately=lately)
+    return _world(vectors, people, people, profile, lately=None if some.planted else LATELY_SECONDS)
 
 
 def returning(some: Set, profile: Profile, data: Path) -> World:
@@ -109,7 +112,7 @@ def returning(some: Set, profile: Profile, data: Path) -> World:
         joined = type(own)(own.user, items, np.ones(len(items), np.float32), np.full(len(items), -1))
         people.append(History(joined, np.arange(len(items))))
     vectors, people = narrowed(some, people)
-    world = _world(vectors, people, people, profile, planted=False, lately=None)
+    world = _world(vectors, people, people, profile, lately=None)
     changes = [[STAY + AWAY]] * len(people)
     return World(world.vectors, world.people, world.crowd, world.profile, world.assigned, changes)
 
@@ -137,15 +140,11 @@ def ask(
 
 
 def _world(
-    vectors: Vectors,
-    people: list[History],
-    crowd: Sequence[History],
-    profile: Profile,
-    *,
-    planted: bool,
-    lately: int | None,
+    vectors: Vectors, people: list[History], crowd: Sequence[History], profile: Profile, *, lately: int | None
 ) -> World:
-    changes = [[person.stream.change or 0] for person in people] if planted else None
+    """With the planted changes, if any; popularity is that of late, as in the service, where there are times."""
+    planted = [person.stream.change for person in people if person.stream.change is not None]
+    changes = [[change] for change in planted] if len(planted) == len(people) else None
     return World(vectors, people, Crowd(crowd, len(vectors), lately), profile, profile.assign(vectors), changes)
 
 

@@ -303,8 +303,9 @@ def await_end(processes: Sequence[psutil.Process], *, timeout: float = STOP_TIME
 def shared_buffers_mib() -> int:
     """Memory in which the server keeps what it reads, in MiB: a quarter of all, as Postgres advises, within bounds.
 
-    An index of neighbours is read at random. Over a million items, a search is four times as fast where it fits, see
-    bench/results/recommend/index. Memory is taken as it is filled: a small database takes little.
+    An index of neighbours is read at random, and is slow where it does not fit: over a million items, a search took
+    about 12 ms at 128 MiB and about 6 ms at 2 GiB, though at different load of the machine. Memory is taken as it is
+    filled: a small database takes little.
     """
     quarter = min(psutil.virtual_memory().total, container_memory()) // 4 // 2**20
     return int(max(LEAST_BUFFERS_MIB, min(quarter, MOST_BUFFERS_MIB)))

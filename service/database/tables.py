@@ -343,7 +343,7 @@ class ApiKeyRow(Base):
 
 
 class WebhookRow(Base):
-    """Who is told of changes. Its secrets are sealed; see `service.webhooks.sealing`.
+    """Who is told of changes. Its secrets are sealed; see `service.sealing`.
 
     Changes whose transaction began after `since_xid` are told.
     """

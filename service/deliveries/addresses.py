@@ -81,7 +81,9 @@ def read_url(written: str, *, allow_http: bool) -> httpx.URL:
     if url.scheme not in {"https", "http"} or not url.host:
         raise AddressError("must begin with https:// and a host")
     if url.scheme == "http" and not allow_http:
-        raise AddressError("must begin with https://; the service's operator can allow http")
+        raise AddressError(
+            "must begin with https://; the service's operator can allow http (SWERVE_WEBHOOKS_ALLOW_HTTP)"
+        )
     if url.port is not None and not 0 < url.port < 65536:
         raise AddressError("must have a port from 1 to 65535, or none")
     if url.userinfo:
@@ -108,5 +110,8 @@ async def allowed_addresses(
         raise AddressError("names a host that does not resolve to an address")
     # All of them, not any: else a name with a public and a private address would be private half of the time.
     if not allow_private and not all(is_public(address) for address in found):
-        raise AddressError("leads to an address that is not public; the service's operator can allow private ones")
+        raise AddressError(
+            "leads to an address that is not public; the service's operator can allow private ones "
+            "(SWERVE_WEBHOOKS_ALLOW_PRIVATE)"
+        )
     return found

@@ -47,12 +47,12 @@ def remember(folded: Folded, behaviors: Sequence[Incoming], known: int, slots: i
         return []
     items = {behavior.event_id: behavior.item_id for behavior in behaviors}
     first = folded.state.behaviors - len(folded.entries)
+    new = [(first + index, entry) for index, entry in enumerate(folded.entries) if entry.event_id in items]
     kept: dict[tuple[int, int], Remembered] = {}
-    arrival = known
-    for index, entry in enumerate(folded.entries):
-        if entry.event_id not in items:
+    for arrival, (position, entry) in enumerate(new, known):
+        if position < folded.state.known_from:  # its ring is a later regime's by now
             continue
-        ring, slot = folded.state.regime_at(first + index) % RINGS, arrival % slots
+        ring, slot = folded.state.regime_at(position) % RINGS, arrival % slots
         kept[ring, slot] = Remembered(
             ring=ring,
             slot=slot,
@@ -66,5 +66,4 @@ def remember(folded: Folded, behaviors: Sequence[Incoming], known: int, slots: i
             codes=entry.coded.codes.tobytes(),
             scale=float(entry.coded.scale),
         )
-        arrival += 1
     return list(kept.values())

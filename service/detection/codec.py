@@ -1,6 +1,9 @@
 """A state as bytes and back: little-endian, typed, versioned, never pickled.
 
 Layout: a fixed header (format, sizes, scalars), then the arrays in the order of `_arrays`, without padding.
+
+States of format 2 are read, too. They do not know when earlier regimes began and ended: the time before the present
+one is divided among them evenly.
 """
 
 import math
@@ -17,18 +20,20 @@ from service.detection.interest import InterestState
 from service.detection.state import PAST_REGIMES, PAST_TOPICS, PastRegime, State, StateError
 
 FORMAT = 3
-_HEADER = np.dtype(
-    [
-        ("magic", "S4"), ("format", "<u2"), ("dim", "<u2"), ("vectors", "<u2"), ("assignments", "<u2"),
-        ("surprises", "<u2"), ("topics", "<u2"), ("nearest", "u1"), ("past", "u1"),
-        ("has_reference", "?"), ("has_bayes", "?"),
-        ("behaviors", "<i8"), ("older_weight", "<f8"), ("older_time", "<f8"), ("older_count", "<i8"),
-        ("reference_time", "<f8"), ("older_total", "<f8"), ("log_older", "<f8"), ("age", "<i8"),
-        ("since", "<i8"), ("regime", "<i8"), ("began", "<i8"),
-    ]
-)  # fmt: skip
+WITHOUT_BOUNDS = 2
+_FIELDS = [
+    ("magic", "S4"), ("format", "<u2"), ("dim", "<u2"), ("vectors", "<u2"), ("assignments", "<u2"),
+    ("surprises", "<u2"), ("topics", "<u2"), ("nearest", "u1"), ("past", "u1"),
+    ("has_reference", "?"), ("has_bayes", "?"),
+    ("behaviors", "<i8"), ("older_weight", "<f8"), ("older_time", "<f8"), ("older_count", "<i8"),
+    ("reference_time", "<f8"), ("older_total", "<f8"), ("log_older", "<f8"), ("age", "<i8"),
+    ("since", "<i8"),
+]  # fmt: skip
+_HEADER = np.dtype([*_FIELDS, ("regime", "<i8"), ("began", "<i8")])
+_HEADERS = {WITHOUT_BOUNDS: np.dtype(_FIELDS), FORMAT: _HEADER}
 _NAMES = _HEADER.names or ()
 _MAGIC = b"SWRV"
+_PREFIX_BYTES = 6  # magic and format
 _COUNTS = ("behaviors", "older_count", "age", "since", "regime", "began")
 
 Header = Mapping[str, Any]
@@ -61,12 +66,8 @@ def decode(data: bytes) -> State:
     Raises:
         StateError: not a state, of another format, of the wrong length, or with figures that no state can have.
     """
-    if len(data) < _HEADER.itemsize or data[:4] != _MAGIC:
-        raise StateError("not a detector state")
-    header = dict(zip(_NAMES, np.frombuffer(data, _HEADER, 1)[0].item(), strict=True))
-    if header["format"] != FORMAT:
-        raise StateError(f"state format {header['format']}, this version reads {FORMAT}")
-    values, at = dict[str, NDArray[Any]](), _HEADER.itemsize
+    header, at = _read_header(data)
+    values = dict[str, NDArray[Any]]()
     for name, dtype, shape in _arrays(header):
         count = math.prod(shape)
         end = at + count * np.dtype(dtype).itemsize
@@ -77,8 +78,37 @@ def decode(data: bytes) -> State:
         at = end
     if at != len(data) or header["past"] > PAST_REGIMES or header["surprises"] > LAG:
         raise StateError("state longer than its header says")
+    if header["format"] == WITHOUT_BOUNDS:
+        header, bounds = _estimated(header)
+        values["past_bounds"] = bounds
     _check_ranges(header, values)
     return _assemble(header, values)
+
+
+def _read_header(data: bytes) -> tuple[Header, int]:
+    """The header, and where the arrays begin."""
+    if len(data) < _PREFIX_BYTES or data[:4] != _MAGIC:
+        raise StateError("not a detector state")
+    written = int.from_bytes(data[4:_PREFIX_BYTES], "little")
+    layout = _HEADERS.get(written)
+    if layout is None:
+        raise StateError(f"state format {written}, this version reads {WITHOUT_BOUNDS} to {FORMAT}")
+    if len(data) < layout.itemsize:
+        raise StateError("state cut short in its header")
+    values = np.frombuffer(data, layout, 1)[0].item()
+    return dict(zip(layout.names or (), values, strict=True)), layout.itemsize
+
+
+def _estimated(header: Header) -> tuple[Header, NDArray[np.int64]]:
+    """What format 2 does not say: number and beginning of the present regime, and the bounds of the earlier ones.
+
+    As many have ended as are remembered, and the time before the present one was theirs in equal parts.
+    """
+    past = header["past"]
+    began = max(header["behaviors"] - header["age"], 0) if past and header["has_bayes"] else 0
+    edges = [began * n // max(past, 1) for n in range(past, -1, -1)]
+    bounds = np.array(list(zip(edges[1:], edges[:-1], strict=True)), np.int64).reshape(past, 2)
+    return {**header, "regime": past, "began": began}, bounds
 
 
 def _check_ranges(header: Header, values: Mapping[str, NDArray[Any]]) -> None:
@@ -110,7 +140,8 @@ def _arrays(header: Header) -> Iterator[tuple[str, DTypeLike, tuple[int, ...]]]:
     yield "past_surprises", "<f4", (SERIES, 4)
     yield "past_topics", "<u2", (header["past"], PAST_TOPICS)
     yield "past_shares", "<f2", (header["past"], PAST_TOPICS)
-    yield "past_bounds", "<i8", (header["past"], 2)
+    if header["format"] != WITHOUT_BOUNDS:
+        yield "past_bounds", "<i8", (header["past"], 2)
 
 
 def _values(state: State) -> dict[str, Any]:

@@ -68,14 +68,25 @@ class State:
     regime: int = 0
     began: int = 0
 
+    @property
+    def known_from(self) -> int:
+        """Position of the first behaviour whose regime is remembered: of more than four earlier ones, not all are."""
+        return self.past[-1].began if self.past else 0
+
     def regime_at(self, position: int) -> int:
-        """Number of the regime that the behaviour at a position belongs to; the oldest known for those before."""
+        """Number of the regime that the behaviour at a position, from `known_from` on, belongs to.
+
+        Raises:
+            ValueError: a position before those.
+        """
         if position >= self.began:
             return self.regime
         for index, earlier in enumerate(self.past):
             if position >= earlier.began:
                 return self.regime - 1 - index
-        return self.regime - len(self.past)
+        if self.past:
+            raise ValueError(f"the regime of behaviour {position} is no longer remembered")
+        return self.regime
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from service.policy.posterior import inclusion
 NEWEST = 128
 """Behaviours that are looked at, whatever their regime."""
 OF_EARLIER = 32
-"""Behaviours that are looked at of each earlier regime besides."""
+"""Of what came before those, behaviours that are looked at of each regime."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,10 @@ def assemble(rows: Sequence[Behavior], state: State, dim: int) -> Memory:
         dim: length of a vector.
     """
     # Arrivals count the behaviours as they came; the rows are in their order in time, so the places are theirs sorted.
+    rows = _current(rows)
     positions = np.sort(np.array([row.arrival for row in rows], np.int64))
+    forgotten = int(np.searchsorted(positions, state.known_from))
+    rows, positions = rows[forgotten:], positions[forgotten:]
     regimes = np.array([state.regime_at(int(position)) for position in positions], np.int64)
     fresh = np.array(_new_items(rows), bool)
     kept = _chosen(regimes)
@@ -100,6 +103,12 @@ def assemble(rows: Sequence[Behavior], state: State, dim: int) -> Memory:
         event_ids=tuple(row.event_id for row in rows),
         item_ids=tuple(row.item_id for row in rows),
     )
+
+
+def _current(rows: Sequence[Behavior]) -> list[Behavior]:
+    """The rows without those from before the user started anew, as with another model: arrivals were counted anew."""
+    last = {row.arrival: place for place, row in enumerate(rows)}
+    return [rows[place] for place in sorted(last.values())]
 
 
 def _chosen(regimes: NDArray[np.int64]) -> list[int]:

@@ -122,9 +122,10 @@ def rank(
     to_try = int(explore * k)
     widest = np.argsort(-scores, kind="stable")[: WIDE * k]
     followed = widest[diversify(vectors[widest], scores[widest], k - to_try, strength=diversity)]
-    tried = [n for n in np.argsort(-liked, kind="stable") if n not in set(followed.tolist())][:to_try]
+    others = np.argsort(-liked, kind="stable")
+    tried = others[~np.isin(others, followed)][:to_try]
     picks: list[Pick] = []
-    for place in [*followed.tolist(), *map(int, tried)]:
+    for place in [*followed.tolist(), *tried.tolist()]:
         shares = (1.0 - domain) * parts[place].astype(np.float64) / max(float(densities[place]), SMALLEST)
         source = _source(learnt, shares) if len(picks) < len(followed) else "exploration"
         picks.append(Pick(place, float(scores[place]), source, shares))

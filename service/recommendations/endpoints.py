@@ -5,14 +5,17 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from service.policy.schemas import PolicyInForce
-from service.problems import DatabaseUnavailable, Saturated, responses
+from service.problems import DatabaseUnavailable, Saturated, UnknownUser, responses
 from service.recommendations import service
 from service.recommendations.schemas import Recommendations, RecommendationsQuery
 from service.resources import ResourcesDependency
 from service.users.endpoints import UserIdPath
 from service.users.schemas import UserQuery
 
-router = APIRouter(prefix="/users", tags=["recommendations"], responses=responses(DatabaseUnavailable, Saturated))
+# Somebody who is not known is no error; but no path leads to an id with a line break in it.
+router = APIRouter(
+    prefix="/users", tags=["recommendations"], responses=responses(UnknownUser, DatabaseUnavailable, Saturated)
+)
 
 
 @router.get("/{user_id:path}/policy", operation_id="get_policy", summary="The policy in force")

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import Row, bindparam, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Text
@@ -99,6 +100,10 @@ class Sampled:
     vectors: NDArray[np.float32]
     users: NDArray[np.int64]
 
+    def at(self, places: NDArray[np.int64]) -> "Sampled":
+        """Those at these places."""
+        return Sampled([self.ids[place] for place in places], self.vectors[places], self.users[places])
+
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
@@ -109,45 +114,83 @@ class Catalogue:
         space: of the vectors.
         dim: of the space.
         category: only items of this one; None for all.
+        unseen_by: only items that the user held under this key has not seen; None for all.
     """
 
     domain: str
     space: str
     dim: int
     category: str | None = None
+    unseen_by: bytes | None = None
 
     @property
     def values(self) -> dict[str, object]:
         """What its statements are given."""
         given: dict[str, object] = {"domain": self.domain, "space": self.space}
-        return given if self.category is None else given | {"category": self.category}
+        if self.category is not None:
+            given["category"] = self.category
+        if self.unseen_by is not None:
+            given["user_key"] = self.unseen_by
+        return given
+
+    @property
+    def conditions(self) -> str:
+        """What its statements ask of items besides."""
+        asked = "" if self.category is None else _OF_CATEGORY
+        return asked if self.unseen_by is None else f"{asked} {_UNSEEN}"
 
 
 _LIVE = "v.domain = :domain AND v.space = :space AND (v.expires_at IS NULL OR v.expires_at > now())"
 _POPULAR = f"""
     SELECT v.item_id, halfvec_send(v.vector) AS sent, p.users FROM item_popularity AS p
     JOIN item_vectors AS v ON v.domain = p.domain AND v.item_id = p.item_id
-    WHERE p.domain = :domain AND {_LIVE} {{category}}
+    WHERE p.domain = :domain AND {_LIVE} {{conditions}}
     ORDER BY p.users DESC, p.item_id LIMIT :most
 """  # noqa: S608 - of this module's own words
 _NEWEST = f"""
     SELECT v.item_id, halfvec_send(v.vector) AS sent, 0 AS users FROM items AS i
     JOIN item_vectors AS v ON v.domain = i.domain AND v.item_id = i.item_id
-    WHERE i.domain = :domain AND {_LIVE} {{category}}
+    WHERE i.domain = :domain AND {_LIVE} {{conditions}}
     ORDER BY i.created_at DESC, i.item_id LIMIT :most
 """  # noqa: S608 - of this module's own words
 _OF_CATEGORY = "AND v.category = :category"
+_UNSEEN = """AND NOT EXISTS (
+    SELECT FROM seen_items AS s WHERE s.domain = v.domain AND s.user_key = :user_key AND s.item_id = v.item_id
+)"""
 
 
-async def liked(session: Session, catalogue: Catalogue, most: int) -> Sampled:
-    """The items that most users had to do with lately, the most popular first; the newest where nothing is popular."""
-    rows = await _most(session, _POPULAR, catalogue, most) or await _most(session, _NEWEST, catalogue, most)
+async def liked(session: Session, catalogue: Catalogue, most: int, *, enough: int) -> Sampled:
+    """The items that most users had to do with lately, the most popular first, then the newest.
+
+    Args:
+        session: any.
+        catalogue: whose items.
+        most: how many at most.
+        enough: so many popular ones need none of the newest besides.
+    """
+    rows = list(await _most(session, _POPULAR, catalogue, most))
+    if len(rows) < enough:
+        known = {row.item_id for row in rows}
+        newest = await _most(session, _NEWEST, catalogue, most)
+        rows += [row for row in newest if row.item_id not in known][: most - len(rows)]
     return _sampled(rows, catalogue.dim)
 
 
-async def _most(session: Session, statement: str, catalogue: Catalogue, most: int) -> Sequence[object]:
-    query = text(statement.format(category="" if catalogue.category is None else _OF_CATEGORY))
+async def _most(session: Session, statement: str, catalogue: Catalogue, most: int) -> Sequence[Row[Any]]:
+    query = text(statement.format(conditions=catalogue.conditions))
     return (await session.execute(query, catalogue.values | {"most": most})).all()
+
+
+_SEEN = text(
+    """
+    SELECT item_id FROM seen_items WHERE domain = :domain AND user_key = :user_key ORDER BY seen_at DESC LIMIT :most
+    """
+)
+
+
+async def seen(session: Session, domain: str, user_key: bytes, most: int) -> list[str]:
+    """The items that the user had to do with, the latest first."""
+    return list(await session.scalars(_SEEN, {"domain": domain, "user_key": user_key, "most": most}))
 
 
 _SAMPLE = f"""
@@ -169,11 +212,11 @@ async def sample(session: ReadSession, catalogue: Catalogue, most: int) -> tuple
     return _sampled(found, catalogue.dim), (found[0].found / share if found else 0.0)
 
 
-def _sampled(rows: Sequence[object], dim: int) -> Sampled:
+def _sampled(rows: Sequence[Row[Any]], dim: int) -> Sampled:
     return Sampled(
-        ids=[row.item_id for row in rows],  # type: ignore[attr-defined] # of a statement in text
-        vectors=decode([row.sent for row in rows], dim),  # type: ignore[attr-defined]
-        users=np.array([row.users for row in rows], np.int64),  # type: ignore[attr-defined]
+        ids=[row.item_id for row in rows],
+        vectors=decode([row.sent for row in rows], dim),
+        users=np.array([row.users for row in rows], np.int64),
     )
 
 

@@ -1,7 +1,7 @@
 """The policy in force, and the items that follow from it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -39,6 +39,8 @@ planted topics, and all of them where popularity counts; see docs/policy.md."""
 PER_QUESTION = 50
 EF_SEARCH = 80
 """At a million items, the index finds 0.96 of the true neighbours with it; see `bench.recommend.index`."""
+MOST_SEEN = 10_000
+"""Of what a user has seen, the latest that is kept out of a search for somebody who has seen most of what is near."""
 NAMED = 3
 """Behaviours and topics that an explanation names."""
 LEAST_TOPIC = 0.05
@@ -71,20 +73,9 @@ async def recommend(resources: Resources, user_id: str, query: RecommendationsQu
     async with _connected(resources) as connection:
         user = await standing(resources, connection, user_id, query.domain)
         learnt, near_to = await asyncio.to_thread(_asked, user, view)
-        candidates = await _candidates(resources, connection, user, _Found(near_to, view, query))
-        picks = await asyncio.to_thread(
-            rank,
-            learnt,
-            candidates.vectors,
-            candidates.users,
-            query.k,
-            shape=view.shape,
-            explore=user.policy.exploration,
-            diversity=query.diversity,
-        )
-        with timing.phase("database"):
-            ids = [candidates.ids[pick.place] for pick in picks]
-            details = await items.details(connection, query.domain, ids)
+        found = _Found(near_to, view, query)
+        candidates = await _candidates(resources, connection, user, found)
+        candidates, picks, details = await _picked(connection, user, learnt, candidates, found)
     return Recommendations(
         user_id=user_id,
         domain=query.domain,
@@ -92,9 +83,8 @@ async def recommend(resources: Resources, user_id: str, query: RecommendationsQu
         policy=user.policy,
         mixture=MixtureShares(**{name: round(share, DIGITS) for name, share in learnt.shares.items()}),
         items=[
-            _told(resources, learnt, candidates, pick, details[item_id], explain=query.explain)
-            for pick, item_id in zip(picks, ids, strict=True)
-            if item_id in details  # else it was deleted, or has expired, since it was found
+            _told(resources, learnt, candidates, pick, details[candidates.ids[pick.place]], explain=query.explain)
+            for pick in picks
         ],
     )
 
@@ -130,18 +120,20 @@ async def _candidates(resources: Resources, connection: AsyncConnection, user: S
     little is left, as for who has seen most of what is near, it is searched again without that.
     """
     query = known.query
-    found = await _near_or_liked(resources, connection, user, known, leave_out=())
+    found = await _near_or_liked(resources, connection, user, known)
     if query.exclude_seen and len(found.ids) < query.k:
-        own = sorted({item_id for item_id in user.memory.item_ids if item_id is not None})
-        found = await _near_or_liked(resources, connection, user, known, leave_out=own)
+        with timing.phase("database"):
+            seen = await repository.seen(connection, query.domain, user.user_key, MOST_SEEN)
+        if seen:
+            found = await _near_or_liked(resources, connection, user, known, seen=seen)
     return found
 
 
 async def _near_or_liked(
-    resources: Resources, connection: AsyncConnection, user: Standing, known: _Found, *, leave_out: Sequence[str]
+    resources: Resources, connection: AsyncConnection, user: Standing, known: _Found, *, seen: Sequence[str] = ()
 ) -> Sampled:
     info, query = resources.encoder.info, known.query
-    catalogue = Catalogue(query.domain, info.space, info.dim, query.category)
+    catalogue = Catalogue(query.domain, info.space, info.dim, query.category, user.user_key if seen else None)
     with timing.phase("database"):
         near = await items.nearest(
             connection,
@@ -151,20 +143,48 @@ async def _near_or_liked(
             queries=known.near_to,
             per_query=max(PER_QUESTION, query.k),
             category=query.category,
-            exclude=leave_out,
+            exclude=seen,
             ef_search=max(EF_SEARCH, query.k),
         )
         liked = known.view.popular
-        if query.category is not None:
-            liked = await repository.liked(connection, catalogue, POPULAR)
+        if query.category is not None or seen:
+            liked = await repository.liked(connection, catalogue, POPULAR, enough=query.k)
     known_ids = set(near.ids)
     others = [n for n, item_id in enumerate(liked.ids) if item_id not in known_ids]
     ids = [*near.ids, *(liked.ids[n] for n in others)]
     with timing.phase("database"):
         marks = await repository.marks(connection, query.domain, user.user_key, ids)
-    left = np.flatnonzero(~marks.seen) if query.exclude_seen else np.arange(len(ids))
-    vectors = np.concatenate([near.vectors, liked.vectors[others]])
-    return Sampled([ids[n] for n in left], vectors[left], marks.users[left])
+    found = Sampled(ids, np.concatenate([near.vectors, liked.vectors[others]]), marks.users)
+    return found.at(np.flatnonzero(~marks.seen)) if query.exclude_seen else found
+
+
+async def _picked(
+    connection: AsyncConnection, user: Standing, learnt: Learnt, candidates: Sampled, known: _Found
+) -> tuple[Sampled, list[Pick], Mapping[str, Item]]:
+    """The candidates, the best of them, and what is known of these.
+
+    The popular ones were read some seconds ago: those that were deleted since, or have expired, leave their places to
+    others.
+    """
+    while True:
+        picks = await asyncio.to_thread(
+            rank,
+            learnt,
+            candidates.vectors,
+            candidates.users,
+            known.query.k,
+            shape=known.view.shape,
+            explore=user.policy.exploration,
+            diversity=known.query.diversity,
+        )
+        with timing.phase("database"):
+            details = await items.details(
+                connection, known.query.domain, [candidates.ids[pick.place] for pick in picks]
+            )
+        gone = [pick.place for pick in picks if candidates.ids[pick.place] not in details]
+        if not gone:
+            return candidates, picks, details
+        candidates = candidates.at(np.setdiff1d(np.arange(len(candidates.ids)), gone))
 
 
 def _told(

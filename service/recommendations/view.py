@@ -33,7 +33,7 @@ class View:
     """A domain's catalogue at a glance.
 
     Attributes:
-        popular: the items that everybody may like; the newest ones where nothing is popular yet.
+        popular: the items that everybody may like, the most popular first, then the newest.
         vectors: (s, dim) of some items: the popular ones and others drawn at random.
         weights: (s,) what each stands for of the whole prior; they add up to 1.
         shape: of the prior.
@@ -116,7 +116,7 @@ class Views:
     async def _read(self, domain: str) -> View:
         catalogue = Catalogue(domain, self._space, self._dim)
         async with self._sessions() as session:
-            popular = await repository.liked(session, catalogue, POPULAR)
+            popular = await repository.liked(session, catalogue, POPULAR, enough=POPULAR)
             drawn, items = await repository.sample(session, catalogue, DRAWN)
         made = await asyncio.to_thread(view_of, popular, drawn, items)
         if made.popular.ids:  # who has just put the first items wants to see them

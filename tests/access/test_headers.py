@@ -99,7 +99,7 @@ async def test_named_origins_are_let_in_with_a_key_and_others_are_not(open_acces
     assert asked.headers["Access-Control-Allow-Origin"] == PAGE
     assert "Access-Control-Allow-Credentials" not in asked.headers
     assert "authorization" in asked.headers["Access-Control-Allow-Headers"].lower()
-    assert {"GET", "POST", "PUT", "DELETE"} == set(asked.headers["Access-Control-Allow-Methods"].split(", "))
+    assert {"GET", "POST", "PUT", "PATCH", "DELETE"} == set(asked.headers["Access-Control-Allow-Methods"].split(", "))
     for answer in (await access.ask(key, headers={"Origin": PAGE}), await access.ask(None, headers={"Origin": PAGE})):
         assert answer.headers["Access-Control-Allow-Origin"] == PAGE  # refusals can be read, too
         assert "Origin" in answer.headers["Vary"]

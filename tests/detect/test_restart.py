@@ -29,11 +29,13 @@ def test_a_restart_continues_the_same_history(
     for got, wanted in zip(told, expected, strict=True):
         assert {**got, **_varying(wanted)} == wanted
         np.testing.assert_allclose(got["interest"]["z"], wanted["interest"]["z"], atol=1e-6)
+        for share in ("present", "long_term", "exploration", "learning_rate"):
+            assert got["policy"][share] == pytest.approx(wanted["policy"][share], abs=1e-4)
 
 
 def _varying(answer: dict[str, object]) -> dict[str, object]:
     """What differs between two services: ids, and figures in the last digits."""
-    names = ("snapshot_id", "interest", "change", "changes", "scores", "contributions", "topics")
+    names = ("snapshot_id", "interest", "change", "changes", "scores", "contributions", "topics", "policy")
     return {name: answer[name] for name in names}
 
 

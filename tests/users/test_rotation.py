@@ -91,13 +91,18 @@ async def keys_held(engine: AsyncEngine) -> dict[str, set[bytes]]:
 
 
 async def release_all(engine: AsyncEngine) -> None:
-    """As if the vector of every snapshot had left the service with noise."""
-    query = (
+    """As if the vector of every snapshot had left with noise, and every change were being told to a webhook."""
+    releases = (
         "INSERT INTO privacy_releases "
         "SELECT domain, user_key, sequence, snapshot_id, model_digest, now(), 0.5, z FROM snapshots"
     )
+    deliveries = (
+        "INSERT INTO webhook_deliveries (domain, user_key, mutation_id, webhook_id, due_at, created_at) "
+        "SELECT domain, user_key, mutation_id, gen_random_uuid(), now(), now() FROM mutations"
+    )
     async with engine.begin() as connection:
-        await connection.execute(text(query))
+        await connection.execute(text(releases))
+        await connection.execute(text(deliveries))
 
 
 async def tell_all(engine: AsyncEngine) -> None:

@@ -1,0 +1,197 @@
+"""The mixture of memories against the formulas it states, computed anew for every prefix, slowly."""
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from service.policy.experts import ETA, EXPERTS, FLOOR, SHARE, Expert, Mixture, Remembered, mix, returning
+from service.policy.kernel import kernel, normalizers
+
+from .conftest import DIM, around, remembered, unit
+
+E = len(EXPERTS)
+PLACE = {expert.name: place for place, expert in enumerate(EXPERTS)}
+some = settings(max_examples=40, deadline=None)
+
+
+def prefix(memory: Remembered, n: int) -> Remembered:
+    """The memory as it was after n behaviours, as far as regimes are concerned."""
+    cut = {field.name: getattr(memory, field.name)[:n] for field in fields(memory)} | {"kernel": memory.kernel[:n, :n]}
+    return Remembered(**cut)
+
+
+def slow_returning(memory: Remembered) -> np.ndarray:
+    """Bayes' rule over "the return of g" for each earlier regime g, and "of none", by products of densities."""
+    n = len(memory.weights)
+    present = [t for t in range(n) if memory.regimes[t] == memory.regimes[-1]]
+    earlier = sorted(set(memory.regimes.tolist()) - {memory.regimes[-1]}) if n else []
+    likelihoods = []
+    for number in earlier:
+        own = [j for j in range(n) if memory.regimes[j] == number]
+        likelihood = 1.0
+        for t in present:
+            likelihood *= FLOOR + (1 - FLOOR) * sum(float(memory.kernel[t, j]) for j in own) / len(own)
+        likelihoods.append(likelihood)
+    total = 1.0 + sum(likelihoods)
+    found = dict(zip(earlier, likelihoods, strict=True))
+    return np.array([found.get(number, 0.0) / total for number in memory.regimes.tolist()])
+
+
+def held(expert: Expert, memory: Remembered, recall: np.ndarray, newest: int) -> np.ndarray:
+    """What each of the behaviours up to `newest` counts under an expert, by its weight and age."""
+    ages = memory.positions[newest] - memory.positions[: newest + 1]
+    counts = memory.weights[: newest + 1].astype(np.float64) * 0.5 ** (ages / expert.half_life)
+    if expert.scope == "recall":
+        counts = counts * recall[: newest + 1]
+    return np.zeros_like(counts) if expert.scope == "domain" else counts
+
+
+def slow_mix(memory: Remembered) -> Mixture:
+    """The fixed-share forecaster as the module's docstring states it, all weights computed anew each time."""
+    n, recall = len(memory.weights), slow_returning(memory)
+    learnt = np.full(E, 1 / E)
+    for t in range(1, n):
+        if not memory.fresh[t]:
+            continue
+        predicted = np.ones(E)
+        for e, expert in enumerate(EXPERTS):
+            counts = held(expert, memory, recall, t - 1)
+            if expert.scope == "regime":
+                counts = counts * (memory.regimes[:t] == memory.regimes[t])
+            if counts.sum() > 0:
+                predicted[e] = counts @ memory.kernel[t, :t] / counts.sum()
+        learnt = learnt * (FLOOR + (1 - FLOOR) * predicted) ** ETA
+        learnt = (1 - SHARE) * learnt / learnt.sum() + SHARE / E
+    total = np.zeros(n)
+    for e, expert in enumerate(EXPERTS):
+        counts = held(expert, memory, recall, n - 1) if n else np.zeros(0)
+        if expert.scope == "regime":
+            counts = counts * memory.inclusion
+        certainty = recall.max(initial=0.0) if expert.scope == "recall" else 1.0
+        if counts.sum() > 0:
+            total += learnt[e] * certainty * counts / counts.sum()
+    # What no expert remembers anything with is foretold by what everybody does.
+    return Mixture(learnt, total / total.sum() if total.sum() > 0 else total, 1.0 - total.sum())
+
+
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(0, 24), regimes=st.integers(1, 5))
+@some
+def test_the_mixture_is_what_its_formulas_give_at_every_prefix(seed: int, n: int, regimes: int) -> None:
+    memory = remembered(np.random.default_rng(seed), n, regimes)
+    for length in range(n + 1):
+        found, expected = mix(prefix(memory, length)), slow_mix(prefix(memory, length))
+        np.testing.assert_allclose(found.weights, expected.weights, rtol=1e-6)
+        np.testing.assert_allclose(found.memory, expected.memory, rtol=1e-6, atol=1e-12)
+        assert found.domain == pytest.approx(expected.domain, abs=1e-6)
+
+
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(0, 24), regimes=st.integers(1, 5))
+@some
+def test_returning_is_bayes_rule(seed: int, n: int, regimes: int) -> None:
+    memory = remembered(np.random.default_rng(seed), n, regimes)
+    np.testing.assert_allclose(returning(memory), slow_returning(memory), rtol=1e-6, atol=1e-12)
+
+
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(0, 40))
+@some
+def test_weights_add_up_and_no_expert_is_ever_lost(seed: int, n: int) -> None:
+    memory = remembered(np.random.default_rng(seed), n, 3)
+    memory.kernel[:] **= 8  # as sure as anything: some experts are ruined at once
+    mixture = mix(memory)
+    assert mixture.weights.sum() == pytest.approx(1.0)
+    assert mixture.weights.min() >= SHARE / E * (1 - 1e-9)
+    assert (mixture.memory >= 0).all()
+    assert mixture.memory.sum() == pytest.approx(1.0 if memory.weights.any() else 0.0)
+    assert 0.0 <= mixture.domain <= 1.0
+
+
+def test_nothing_is_learnt_of_items_that_were_not_new() -> None:
+    memory = remembered(np.random.default_rng(0), 30)
+    memory.fresh[1:] = False
+    np.testing.assert_allclose(mix(memory).weights, 1 / E)
+
+
+def test_without_any_weight_everybody_is_followed() -> None:
+    memory = remembered(np.random.default_rng(0), 12, 3)
+    memory.weights[:] = 0.0
+    mixture = mix(memory)
+    assert mixture.domain == 1.0
+    assert not mixture.memory.any()
+
+
+def of_vectors(parts: list[tuple[np.ndarray, int]]) -> Remembered:
+    """A memory of behaviours around these centres, n of each, whose regimes are these; what is usual is anything."""
+    rng = np.random.default_rng(1)
+    vectors = np.concatenate([around(rng, centre, n) for centre, n in parts])
+    sample = unit(rng.normal(size=(400, DIM)))
+    scale = normalizers(vectors, sample, np.full(400, 1 / 400, np.float32))
+    regimes = np.repeat(np.arange(len(parts)), [n for _, n in parts])
+    n = len(vectors)
+    return Remembered(
+        kernel=kernel(vectors, vectors) / scale,
+        weights=np.ones(n, np.float32),
+        positions=np.arange(n),
+        regimes=regimes,
+        inclusion=(regimes == regimes[-1]).astype(np.float64),
+        fresh=np.ones(n, bool),
+    )
+
+
+CENTRES = np.eye(DIM)
+A, B, C = CENTRES[:3]
+
+
+def test_an_interest_that_comes_back_is_recognised() -> None:
+    memory = of_vectors([(A, 30), (B, 30), (A, 3)])
+    found = returning(memory)
+    assert (found[:30] > 0.99).all()
+    assert (found[30:60] < 0.01).all()
+    assert not found[60:].any(), "the present regime is not its own return"
+    mixture = mix(memory)
+    assert mixture.memory[:30].sum() > 3 * mixture.memory[30:60].sum()
+    another = of_vectors([(A, 30), (B, 30), (C, 3)])
+    assert (returning(another) < 0.01).all()
+    assert mix(another).memory[:30].sum() < 0.2 * mixture.memory[:30].sum()
+
+
+def test_the_mixture_follows_a_change_and_trusts_the_long_term_without_one() -> None:
+    """Within a few behaviours of it, though nobody has told that there was one: all are of one regime."""
+    steady = of_vectors([(A, 60)])
+    changed = of_vectors([(A, 60), (B, 8)])
+    changed.regimes[:] = 0
+    changed.inclusion[:] = 1.0
+    before, after = mix(steady).weights, mix(changed).weights
+    short, long = PLACE["newest_2"], PLACE["long_term"]
+    assert after[short] > 2 * after[long]
+    assert before[short] < 1.2 * before[long]
+    assert mix(changed).memory[60:].sum() > 0.8
+    # Told of the change, the regime's memory is the best from its second behaviour on.
+    told = mix(of_vectors([(A, 60), (B, 8)])).weights
+    assert told[PLACE["regime"]] > 2 * told[long]
+
+
+def test_somebody_like_nobody_before_is_foretold_by_what_everybody_does() -> None:
+    memory = remembered(np.random.default_rng(2), 60)
+    memory.weights[:] = 1.0
+    memory.fresh[:] = True
+    memory.kernel[:] = 0.05
+    mixture = mix(memory)
+    # Who could recall earlier regimes has none to recall, and says the same as who follows everybody.
+    assert mixture.weights[PLACE["domain"]] == mixture.weights[PLACE["returning"]] == mixture.weights.max()
+    assert mixture.domain == pytest.approx(mixture.weights[[PLACE["domain"], PLACE["returning"]]].sum())
+    assert mixture.domain > 0.9
+    memory.kernel[:] = 20.0
+    assert mix(memory).domain == pytest.approx(2 * SHARE / E, rel=0.2)
+
+
+def test_a_share_of_nothing_is_plain_bayes() -> None:
+    """Without redistribution and floor effects aside, weights are products of what each foretold."""
+    memory = remembered(np.random.default_rng(3), 6)
+    memory.fresh[:] = True
+    sequence = [mix(prefix(memory, n), share=0.0).weights for n in range(1, 7)]
+    ratios = [mix(prefix(memory, n), share=0.0, eta=2.0).weights for n in range(1, 7)]
+    for plain, twice in zip(sequence, ratios, strict=True):
+        np.testing.assert_allclose(twice, plain**2 / (plain**2).sum(), rtol=1e-9)
