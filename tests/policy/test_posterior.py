@@ -62,7 +62,8 @@ def test_the_evidence_of_each_run_is_the_weights_since(fading: Params, draw: Dra
 def test_inclusion_is_the_probability_of_all_runs_that_reach_so_far(params: Params, draw: Draw) -> None:
     assert params.profile is not None
     kept = params.layout.assignments
-    for state in [*steps(params, a_change(draw))[::7], steps(params, draw([1], kept + 30, 0))[-1]]:
+    long_after = steps(params, a_change(draw, after=kept + 30))[-1]
+    for state in [*steps(params, a_change(draw))[::7], steps(params, draw([1], kept + 30, 0))[-1], long_after]:
         regime = state.bayes
         assert regime is not None
         logs = [*regime.log_run.astype(float).tolist(), regime.log_older]

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
 
 from attrs import define as _attrs_define
@@ -9,6 +9,7 @@ from attrs import field as _attrs_field
 
 if TYPE_CHECKING:
     from ..models.change import Change
+    from ..models.population_shift import PopulationShift
     from ..models.topics import Topics
 
 
@@ -22,6 +23,8 @@ class Mutation:
     Attributes:
         change (Change): The question whether the interest changed, and the answer.
         domain (str):
+        population (None | PopulationShift): The shift of the whole population that the change is part of, as it was
+            known when the change was declared. Null for a change of the user's own.
         sequence (int): Of that snapshot: tells the order of one user's changes.
         snapshot_id (UUID): The change's own snapshot; names the change, and stays the same.
         topics (Topics): What the interest gained and lost in the latest change of this request.
@@ -30,6 +33,7 @@ class Mutation:
 
     change: Change
     domain: str
+    population: None | PopulationShift
     sequence: int
     snapshot_id: UUID
     topics: Topics
@@ -37,9 +41,17 @@ class Mutation:
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
+        from ..models.population_shift import PopulationShift  # noqa: PLC0415
+
         change = self.change.to_dict()
 
         domain = self.domain
+
+        population: dict[str, Any] | None
+        if isinstance(self.population, PopulationShift):
+            population = self.population.to_dict()
+        else:
+            population = self.population
 
         sequence = self.sequence
 
@@ -55,6 +67,7 @@ class Mutation:
             {
                 "change": change,
                 "domain": domain,
+                "population": population,
                 "sequence": sequence,
                 "snapshot_id": snapshot_id,
                 "topics": topics,
@@ -67,12 +80,28 @@ class Mutation:
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         from ..models.change import Change  # noqa: PLC0415
+        from ..models.population_shift import PopulationShift  # noqa: PLC0415
         from ..models.topics import Topics  # noqa: PLC0415
 
         d = dict(src_dict)
         change = Change.from_dict(d.pop("change"))
 
         domain = d.pop("domain")
+
+        def _parse_population(data: object) -> None | PopulationShift:
+            if data is None:
+                return data
+            try:
+                if not isinstance(data, dict):
+                    raise TypeError()
+                population_type_0 = PopulationShift.from_dict(data)
+
+                return population_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(None | PopulationShift, data)
+
+        population = _parse_population(d.pop("population"))
 
         sequence = d.pop("sequence")
 
@@ -85,6 +114,7 @@ class Mutation:
         mutation = cls(
             change=change,
             domain=domain,
+            population=population,
             sequence=sequence,
             snapshot_id=snapshot_id,
             topics=topics,
