@@ -35,7 +35,7 @@ from service.resources import Resources
 DIGITS = 6
 QUESTIONS = 4
 """Vectors that the catalogue is searched near. In a trial, 87 % of the hits of a ranking of the whole catalogue were left
-with them on planted topics (93 % with 5, in 1.5 ms more at a million items), and all where popularity counts."""
+on planted topics (93 % with 5, in 1.5 ms more at a million items), and all where popularity counts."""
 PER_QUESTION = 40
 EF_SEARCH = 80
 """At a million items, the index finds 0.96 of the true neighbours with it; see `bench.recommend.index`."""
