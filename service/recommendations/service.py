@@ -34,7 +34,7 @@ from service.resources import Resources
 
 DIGITS = 6
 QUESTIONS = 4
-"""Vectors that the catalogue is searched near. In a trial they left 87 % of the hits of a ranking of the whole catalogue
+"""Vectors that the catalogue is searched near. In a trial they left 87 % of the hits of ranking the whole catalogue
 on planted topics (93 % with 5, in 1.5 ms more at a million items), and all where popularity counts."""
 PER_QUESTION = 40
 EF_SEARCH = 80
