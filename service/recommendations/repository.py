@@ -1,19 +1,19 @@
 """SQL of recommendations: what is held of the user, and what is known of candidates."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Row, bindparam, select, text
+from sqlalchemy import Row, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Text
 
 from service.database.sessions import ReadSession, WriteSession
-from service.database.tables import MemoryRow, UserStateRow
+from service.database.tables import UserStateRow
 from service.items.halves import decode
 from service.policy.memory import Behavior
 
@@ -22,33 +22,56 @@ Session = ReadSession | AsyncConnection
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A user's state, by column; all None where nothing is held."""
+    """A user's state, by column, and memory; all None and empty where nothing is held.
 
-    state: bytes | None
-    pending: bytes | None
-    space: str | None
-    profile_id: str | None
-    since: datetime | None
+    Attributes:
+        behaviors: those that are kept one by one in the space that was asked for, in the order of the user's stream.
+    """
 
-
-_STATE, _MEMORY = UserStateRow.__table__.c, MemoryRow.__table__.c
-_HELD = select(_STATE.state, _STATE.pending, _STATE.space, _STATE.profile_id, _STATE.since)
-_BEHAVIORS = select(
-    _MEMORY.arrival, _MEMORY.event_id, _MEMORY.item_id, _MEMORY.weight, _MEMORY.codes, _MEMORY.scale
-).order_by(_MEMORY.counted_at, _MEMORY.occurred_at, _MEMORY.event_id)
+    state: bytes | None = None
+    pending: bytes | None = None
+    space: str | None = None
+    profile_id: str | None = None
+    since: datetime | None = None
+    behaviors: Sequence[Behavior] = ()
 
 
-async def held(session: Session, domain: str, user_key: bytes) -> Held:
-    """What is held of the user."""
-    query = _HELD.where(_STATE.domain == domain, _STATE.user_key == user_key)
-    row = (await session.execute(query)).one_or_none()
-    return Held(*row) if row else Held(None, None, None, None, None)
+_COLUMNS = tuple(field.name for field in fields(Behavior))
+# One row, its behaviours as arrays: a hundred small ones, and a second statement, would cost more.
+_HELD = text(
+    f"""
+    SELECT held.state, held.pending, held.space, held.profile_id, held.since, memory.*
+    FROM user_states AS held CROSS JOIN LATERAL (
+        SELECT {", ".join(f"array_agg({name}) AS {name}" for name in _COLUMNS)} FROM (
+            SELECT {", ".join(_COLUMNS)} FROM user_memory
+            WHERE domain = :domain AND user_key = :user_key AND space = :space
+            ORDER BY counted_at, occurred_at, event_id
+        ) AS ordered
+    ) AS memory
+    WHERE held.domain = :domain AND held.user_key = :user_key
+    """  # noqa: S608 - of this module's own words
+).bindparams(
+    bindparam("domain", type_=Text),
+    bindparam("user_key", type_=UserStateRow.user_key.type),
+    bindparam("space", type_=Text),
+)
 
 
-async def behaviors(session: Session, domain: str, user_key: bytes, space: str) -> list[Behavior]:
-    """The user's kept behaviours in that space, in the order of the user's stream."""
-    query = _BEHAVIORS.where(_MEMORY.domain == domain, _MEMORY.user_key == user_key, _MEMORY.space == space)
-    return [Behavior(*row) for row in await session.execute(query)]
+async def held(session: Session, domain: str, user_key: bytes, space: str) -> Held:
+    """What is held of the user, with the behaviours of that space."""
+    values = {"domain": domain, "user_key": user_key, "space": space}
+    row = (await session.execute(_HELD, values)).one_or_none()
+    if row is None:
+        return Held()
+    columns = [getattr(row, name) or () for name in _COLUMNS]
+    return Held(
+        row.state,
+        row.pending,
+        row.space,
+        row.profile_id,
+        row.since,
+        [Behavior(*values) for values in zip(*columns, strict=True)],
+    )
 
 
 @dataclass(frozen=True, slots=True)

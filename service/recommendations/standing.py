@@ -1,6 +1,5 @@
 """Where a user stands: state, policy and memory, as everything here starts from."""
 
-import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +10,7 @@ from service.detect.decide import restore
 from service.detection.reorder import present
 from service.detection.state import State
 from service.policy.convert import policy_of
-from service.policy.memory import Behavior, Memory, assemble
+from service.policy.memory import Memory, assemble
 from service.policy.schemas import Policy
 from service.recommendations import repository
 from service.resources import Resources, detector_params
@@ -50,14 +49,12 @@ async def standing(resources: Resources, connection: AsyncConnection, user_id: s
     key = keys.present
     if keys.others:
         key = await users.held_under(connection, keys)
-    space = resources.encoder.info.space
     with timing.phase("database"):
-        held = await repository.held(connection, domain, key)
-        rows = await repository.behaviors(connection, domain, key, space) if held.state is not None else []
-    return await asyncio.to_thread(_assembled, resources, key, held, rows)
+        held = await repository.held(connection, domain, key, resources.encoder.info.space)
+    return _assembled(resources, key, held)
 
 
-def _assembled(resources: Resources, key: bytes, held: repository.Held, rows: list[Behavior]) -> Standing:
+def _assembled(resources: Resources, key: bytes, held: repository.Held) -> Standing:
     info, profile = resources.encoder.info, resources.profile
     params = detector_params(resources.settings, info.dim, profile)
     stored = restore(
@@ -77,5 +74,5 @@ def _assembled(resources: Resources, key: bytes, held: repository.Held, rows: li
         state=state,
         as_of=as_of,
         policy=policy_of(params, state, since, as_of),
-        memory=assemble([row for row in rows if row.arrival < state.behaviors], state, info.dim),
+        memory=assemble([row for row in held.behaviors if row.arrival < state.behaviors], state, info.dim),
     )
