@@ -234,6 +234,7 @@ class ItemRow(Base):
     __table_args__ = (
         Index("ix_items_expires_at", "expires_at", postgresql_where=text("expires_at IS NOT NULL")),
         Index("ix_items_own_vector", "domain", "item_id", postgresql_where=text("NOT encodable")),
+        Index("ix_items_created_at", "domain", "created_at"),
     )
 
     domain: Mapped[str] = mapped_column(Text, primary_key=True)
