@@ -59,6 +59,9 @@ def build_openapi(app: FastAPI) -> dict[str, Any]:
             # For bearer tokens OpenAPI 3.1 has role names here.
             roles = [] if need == "key" else [need]
             operation["security"] = [] if need == "nothing" else [{SECURITY_SCHEME: roles}]
+    for operations in document.get("webhooks", {}).values():
+        for operation in operations.values():
+            operation["responses"].pop("422", None)  # the framework's own: what a receiver refuses with is its affair
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for name in FASTAPI_SCHEMAS:
         schemas.pop(name, None)

@@ -254,7 +254,7 @@ class Settings(BaseSettings):
     )
     webhooks_keep_days: float = Field(
         default=14.0,
-        ge=7,
+        ge=10,
         le=36_500,
         allow_inf_nan=False,
         description="How long deliveries are kept, to be looked at and sent again.",

@@ -104,7 +104,8 @@ def from_wire(vector: list[float] | str, dim: int) -> Vectors:
             raise ValueError("is not base64 of little-endian float32 numbers") from error
         if len(data) % 4:
             raise ValueError("is not base64 of little-endian float32 numbers")
-        numbers = np.frombuffer(data, "<f4").astype(np.float64)
+        with np.errstate(invalid="ignore"):  # of what signals that it is no number; refused below
+            numbers = np.frombuffer(data, "<f4").astype(np.float64)
     else:
         numbers = np.array(vector, np.float64)
     if numbers.shape != (dim,):

@@ -48,7 +48,8 @@ def test_without_noise_answers_have_the_fields_that_they_always_had(api: httpx.C
     answer = json.loads(raw)
     assert list(answer) == [
         "user_id", "domain", "snapshot_id", "sequence", "status", "mutated", "change", "changes", "scores", "interest",
-        "topics", "contributions", "accepted", "duplicates", "rejected", "late", "truncated", "model", "profile",
+        "topics", "population", "contributions", "policy", "accepted", "duplicates", "rejected", "late", "truncated",
+        "model", "profile",
     ]  # fmt: skip
     assert list(answer["interest"]) == ["dim", "z", "z_previous", "delta_z", "direction"]
     assert list(answer["scores"]) == ["magnitude", "cosine_distance", "rate_per_day", "window"]
