@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
+from service.beside import beside
 from service.deliveries.courier import Courier
 from service.deliveries.sender import Sender
 from service.resources import Resources
@@ -37,11 +38,8 @@ async def delivering(resources: Resources, sender: Sender) -> AsyncIterator[None
         yield
         return
     courier = Courier(resources, sender, workers=workers)
-    task = asyncio.create_task(courier.forever(), name="webhooks")
     try:
-        yield
+        async with beside(courier.forever(), "webhooks"):
+            yield
     finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
         await courier.settle()

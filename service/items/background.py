@@ -1,9 +1,9 @@
 """What is done for the catalogue as long as the service runs."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 
+from service.beside import beside
 from service.items.upkeep import Upkeep
 from service.items.worker import Worker
 from service.resources import Resources
@@ -17,14 +17,8 @@ async def encoding(resources: Resources) -> AsyncIterator[None]:
     """
     worker = Worker(resources)
     await worker.announce()
-    tasks = [asyncio.create_task(worker.forever(), name="catalogue")]
-    if resources.settings.catalogue_poll_seconds:
-        tasks.append(asyncio.create_task(Upkeep(resources).forever(), name="catalogue-upkeep"))
-    try:
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(beside(worker.forever(), "catalogue"))
+        if resources.settings.catalogue_poll_seconds:
+            await stack.enter_async_context(beside(Upkeep(resources).forever(), "catalogue-upkeep"))
         yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task

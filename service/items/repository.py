@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import Integer, Text
 
 from service.database.sessions import ReadSession, WriteSession
-from service.items.halves import cut, decode, flat
+from service.items.halves import HEADER_BYTES, cut, decode, flat
 
 Session = ReadSession | WriteSession | AsyncConnection
 
@@ -211,6 +211,6 @@ async def vectors_of_texts(
     rows = (await session.execute(_OF_TEXTS, {"space": space, "hashes": list(text_hashes)})).all()
     if not rows:
         return {}
-    dim = (len(rows[0].sent) - 4) // 2
+    dim = (len(rows[0].sent) - HEADER_BYTES) // 2
     vectors = decode([row.sent for row in rows], dim)
     return {bytes(row.hash): vector for row, vector in zip(rows, vectors, strict=True)}

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
+from service.beside import beside
 from service.database.engine import is_away
 from service.mutations import repository
 from service.mutations.message import message_of
@@ -159,13 +160,10 @@ class Feed:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Read as long as the context is open and somebody listens; listeners are ended when it closes."""
-        task = asyncio.create_task(self._forever(), name="stream")
         try:
-            yield
+            async with beside(self._forever(), "stream"):
+                yield
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
             self._end_all()
 
     async def _forever(self) -> None:

@@ -4,11 +4,12 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from service.beside import beside
 from service.database.engine import is_away
 from service.detection.profile import Profile
 from service.populations import repository
@@ -31,13 +32,8 @@ async def watching(resources: Resources) -> AsyncIterator[None]:
     if resources.profile is None:
         yield
         return
-    task = asyncio.create_task(Watch(resources, resources.profile).forever(), name="populations")
-    try:
+    async with beside(Watch(resources, resources.profile).forever(), "populations"):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 class Watch:

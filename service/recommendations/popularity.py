@@ -3,11 +3,10 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
-from sqlalchemy import text
-
+from service.beside import beside
 from service.database import installation
 from service.database.engine import is_away
 from service.recommendations import repository
@@ -16,8 +15,6 @@ from service.resources import Resources
 logger = logging.getLogger(__name__)
 
 LATELY = timedelta(days=30)
-LOCK_KEY = 0x5E47EA
-"""Key of the advisory lock under which it is counted; see also `service.items.write_repository.SPACES_KEY`."""
 LAST_COUNT = "popularity_last_count"
 FIRST_AFTER_SECONDS = 1.0
 LOOKS = 4
@@ -31,13 +28,8 @@ async def counting(resources: Resources) -> AsyncIterator[None]:
     if not every:
         yield
         return
-    task = asyncio.create_task(_forever(resources, every), name="popularity")
-    try:
+    async with beside(_forever(resources, every), "popularity"):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def _forever(resources: Resources, every: timedelta) -> None:
@@ -57,9 +49,9 @@ async def _forever(resources: Resources, every: timedelta) -> None:
 async def count_if_due(resources: Resources, every: timedelta) -> bool:
     """Count, if no replica has lately; whether it was done."""
     async with resources.turns, resources.write_sessions.begin() as session:
-        if not (await session.execute(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": LOCK_KEY})).scalar_one():
+        now = await repository.try_lock_count(session)
+        if now is None:
             return False
-        now = (await session.execute(text("SELECT now()"))).scalar_one()
         last = await installation.find(session, LAST_COUNT)
         if last is not None and now - datetime.fromisoformat(last) < every:
             return False

@@ -19,6 +19,9 @@ from service.policy.memory import Behavior
 
 Session = ReadSession | AsyncConnection
 
+LOCK_KEY = 0x5E47EA
+"""Key of the advisory lock under which it is counted; see also `service.items.write_repository.SPACES_KEY`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -268,3 +271,11 @@ async def count_popularity(session: WriteSession, now: datetime, lately: timedel
     """Count anew how many users had to do with each item."""
     await session.execute(text("SET LOCAL statement_timeout = 0"))
     await session.execute(_COUNT, {"now": now, "since": now - lately})
+
+
+async def try_lock_count(session: WriteSession) -> datetime | None:
+    """Be the only one who counts until the transaction ends: the database's time, or None where another one is."""
+    if not (await session.execute(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": LOCK_KEY})).scalar_one():
+        return None
+    now: datetime = (await session.execute(text("SELECT now()"))).scalar_one()
+    return now

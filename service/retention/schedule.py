@@ -6,9 +6,10 @@ import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
+from service.beside import beside
 from service.database.engine import is_away
 from service.resources import Resources
 from service.retention import repository
@@ -37,13 +38,8 @@ async def scheduled(resources: Resources) -> AsyncIterator[None]:
     if not hours:
         yield
         return
-    task = asyncio.create_task(Schedule(resources, every=timedelta(hours=hours)).forever(), name="retention")
-    try:
+    async with beside(Schedule(resources, every=timedelta(hours=hours)).forever(), "retention"):
         yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 class Schedule:

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from service.database import migrate
 from service.deliveries import renumber_repository
 from service.items import index_repository, write_repository
-from service.recommendations import popularity
+from service.recommendations import repository as recommendations
 from service.recommendations.popularity import count_if_due
 from service.retention import repository as retention
 from service.webhooks import repository as webhooks
@@ -84,7 +84,7 @@ def test_each_lock_has_a_key_of_its_own() -> None:
         webhooks.LOCK_KEY,
         index_repository.LOCK_KEY,
         write_repository.SPACES_KEY,
-        popularity.LOCK_KEY,
+        recommendations.LOCK_KEY,
         renumber_repository.LOCK_KEY,
     ]
     assert len(set(keys)) == len(keys)
