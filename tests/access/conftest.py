@@ -22,12 +22,6 @@ from service.access.start import load_keys
 from service.app import create_app
 from service.encoder import FakeEncoder
 from service.settings import Settings
-from tests.platform import conftest as platform
-
-# The same Postgres, profile, encoder and settings.
-_clean_environment, anyio_backend, tmp_path = platform._clean_environment, platform.anyio_backend, platform.tmp_path
-postgres_url, database_url, engine = platform.postgres_url, platform.database_url, platform.engine
-encoder, profile_path, settings = platform.encoder, platform.profile_path, platform.settings
 
 LOCAL = "http://127.0.0.1:8000"
 KEEP_S = 5.0

@@ -23,11 +23,6 @@ pytestmark = pytest.mark.anyio
 TEXTS = [f"text {n}" for n in range(40)]
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 class Keeper:
     """A service that keeps ids of events, and may be made to forget or to double one, or to refuse at first."""
 

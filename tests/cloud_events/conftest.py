@@ -10,11 +10,6 @@ from cloudevents.core.v1.event import CloudEvent
 from service.app import create_app
 from service.encoder import FakeEncoder
 from service.settings import Settings
-from tests.platform import conftest as platform
-
-anyio_backend, tmp_path = platform.anyio_backend, platform.tmp_path
-postgres_url, database_url = platform.postgres_url, platform.database_url
-encoder, profile_path, settings = platform.encoder, platform.profile_path, platform.settings
 
 START = datetime(2026, 1, 5, 10, tzinfo=UTC)
 Make = Callable[..., CloudEvent]

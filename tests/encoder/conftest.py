@@ -19,11 +19,6 @@ DIM = 8
 CANARY = "trail running shoes"
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(scope="session")
 def words() -> list[str]:
     """The tiny model's vocabulary; a word's place is its id."""

@@ -62,6 +62,14 @@ class StubGraph:
         self.gate = threading.Event()
         self.gate.set()
 
+    @property
+    def held(self) -> threading.Event:
+        """Set when the first run has begun, and no other will before the gate opens.
+
+        Of an overlapping graph, when its run is waited for: before that, another one would still be begun.
+        """
+        return self.awaited if self.overlaps else self.entered
+
     def shape(self, texts: int, tokens: int) -> tuple[int, int]:
         return max(texts, self.rows), tokens
 
@@ -140,8 +148,7 @@ async def occupy(encoder: OnnxEncoder, graph: StubGraph) -> "asyncio.Task[Vector
     """Have the thread run one text (w0) and hold it there, so that all else waits behind it."""
     graph.gate.clear()
     task = await start(encoder, ["w0"])
-    # Of an overlapping graph, until its run is waited for: before that, another one would still be begun.
-    assert await asyncio.to_thread((graph.awaited if graph.overlaps else graph.entered).wait, 30)
+    assert await asyncio.to_thread(graph.held.wait, 30)
     return task
 
 
@@ -226,7 +233,7 @@ async def test_work_cancelled_after_it_was_tokenized_is_not_encoded(
     graph.gate.clear()
     # All ten are tokenized together, then run one by one.
     cancelled = await start(encoder, [f"w{number}" for number in range(10)])
-    assert await asyncio.to_thread(graph.entered.wait, 30)
+    assert await asyncio.to_thread(graph.held.wait, 30)
     cancelled.cancel()
     with pytest.raises(asyncio.CancelledError):
         await cancelled

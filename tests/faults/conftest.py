@@ -89,11 +89,6 @@ async def assert_nothing_lost_or_doubled(url: str, ledger: Ledger) -> None:
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def folder() -> Iterator[Path]:
     with data_folder() as made:
         yield made

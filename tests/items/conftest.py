@@ -17,11 +17,6 @@ from service.encoder import FakeEncoder
 from service.items.worker import Worker
 from service.resources import Resources
 from service.settings import Settings
-from tests.platform import conftest as platform
-
-_clean_environment, anyio_backend, tmp_path = platform._clean_environment, platform.anyio_backend, platform.tmp_path
-postgres_url, database_url, engine = platform.postgres_url, platform.database_url, platform.engine
-encoder, profile_path, settings = platform.encoder, platform.profile_path, platform.settings
 
 LIMIT_S = 60
 """How long anything is waited for."""

@@ -140,8 +140,3 @@ async def test_more_requests_than_the_limit_are_refused_unread_and_probes_are_no
         gate.set()
         assert (await first).status_code == 200
         assert (await client.post("/detect")).status_code == 200
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"

@@ -15,11 +15,6 @@ from service.app import create_app
 from service.database.tables import MutationRow
 from service.encoder import FakeEncoder
 from service.settings import Settings
-from tests.platform import conftest as platform
-
-anyio_backend, tmp_path = platform.anyio_backend, platform.tmp_path
-postgres_url, database_url = platform.postgres_url, platform.database_url
-encoder, profile_path, settings = platform.encoder, platform.profile_path, platform.settings
 
 Declare = Callable[[Sequence[tuple[datetime, list[int]]]], Awaitable[None]]
 NOW = datetime.now(UTC)

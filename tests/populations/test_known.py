@@ -13,11 +13,6 @@ pytestmark = pytest.mark.anyio
 NOW = datetime.now(UTC)
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 def shift(topic: int) -> Shift:
     return Shift(topic, f"topic {topic}", 50, 100, 2.0, NOW - timedelta(hours=1), 0.99)
 

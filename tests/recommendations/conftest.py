@@ -2,16 +2,12 @@
 
 import asyncio
 import secrets
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
-import asyncpg
 import httpx
 import numpy as np
 import pytest
@@ -25,9 +21,8 @@ from service.items.worker import Worker
 from service.profiles.store import identify, save_profile
 from service.resources import Resources
 from service.settings import Settings
-from tests.platform import conftest as platform
-
-_clean_environment, postgres_url = platform._clean_environment, platform.postgres_url
+from tests.app import new_database
+from tests.conftest import data_folder
 
 DIM = 64
 THEMES = ("sailing", "baking", "chess", "opera", "cycling", "gardens", "robots", "history")
@@ -130,19 +125,15 @@ Open = Callable[..., Awaitable[Service]]
 @pytest.fixture(scope="module")
 async def database(postgres_url: str) -> AsyncIterator[str]:
     """A database for the module."""
-    name = f"test_{secrets.token_hex(6)}"
-    connection = await asyncpg.connect(postgres_url)
-    await connection.execute(f"CREATE DATABASE {name}")
-    yield urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
-    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await connection.close()
+    async with new_database(postgres_url) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
 async def open_service(database: str) -> AsyncIterator[Open]:
     """`await open_service(**settings)`: a service on the module's database."""
     async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="swerve-")))
+        folder = stack.enter_context(data_folder())
         save_profile(await profile_of(FakeEncoder(dim=DIM)), folder / "themes.safetensors")
 
         async def start(encoder: FakeEncoder | None = None, **changes: Any) -> Service:

@@ -13,29 +13,6 @@ from service.app import create_app
 from service.encoder import FakeEncoder
 from service.settings import Settings
 from tests.conftest import Server, data_folder, serving
-from tests.platform.conftest import (
-    _clean_environment,
-    anyio_backend,
-    database_url,
-    encoder,
-    engine,
-    postgres_url,
-    profile_path,
-    settings,
-    tmp_path,
-)
-
-__all__ = [
-    "_clean_environment",
-    "anyio_backend",
-    "database_url",
-    "encoder",
-    "engine",
-    "postgres_url",
-    "profile_path",
-    "settings",
-    "tmp_path",
-]
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 Body = dict[str, Any]

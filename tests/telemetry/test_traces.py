@@ -202,8 +202,3 @@ def test_the_more_precise_endpoint_goes_before_the_other() -> None:
     assert traces_endpoint(Settings(otlp_endpoint="http://a:4318/")) == "http://a:4318/v1/traces"
     both = Settings(otlp_endpoint="http://a", otlp_traces_endpoint="http://b/x")
     assert traces_endpoint(both) == "http://b/x"
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"

@@ -18,28 +18,7 @@ from service.deliveries.sender import Sender
 from service.encoder import FakeEncoder
 from service.resources import Resources
 from service.settings import Settings
-from tests.platform.conftest import (
-    anyio_backend,
-    database_url,
-    encoder,
-    engine,
-    postgres_url,
-    profile_path,
-    settings,
-    tmp_path,
-)
 from tests.webhooks.receiver import Receiver, receiving
-
-__all__ = [
-    "anyio_backend",
-    "database_url",
-    "encoder",
-    "engine",
-    "postgres_url",
-    "profile_path",
-    "settings",
-    "tmp_path",
-]
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
