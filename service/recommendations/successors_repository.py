@@ -54,7 +54,8 @@ def _count(within: int) -> TextClause:
     places = range(1, within + 1)
     later = ", ".join(f"lead(items.n, {place}) OVER later AS after_{place}" for place in places)
     pairs = " UNION ALL ".join(
-        f"SELECT n AS item, after_{place} AS successor FROM ordered WHERE after_{place} IS NOT NULL" for place in places
+        f"SELECT n AS item, after_{place} AS successor FROM ordered WHERE after_{place} IS NOT NULL"  # noqa: S608 - of numbers
+        for place in places
     )
     return text(
         f"""
