@@ -8,6 +8,7 @@ probability C[j, x] / sum of C[j, .].
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 
+from service.database import installation
 from service.database.sessions import WriteSession
 from service.recommendations import counts
 from service.recommendations import successors_repository as repository
@@ -25,8 +26,19 @@ LEAST_USERS = 2
 """Pairs that fewer users have are not kept: what one did alone says something of that one, and little of others."""
 
 
+MARK = "successors_mark"
+"""The name under which the installation has what was counted last, see `successors_repository.mark`."""
+
+
 async def _count(session: WriteSession, now: datetime) -> None:
-    await repository.count_successors(session, now, Graph(now - KEPT, WITHIN, MOST, LEAST_USERS))
+    graph = Graph(now - KEPT, WITHIN, MOST, LEAST_USERS)
+    await repository.prepare(session)
+    mark = await repository.mark(session, graph)  # before it is counted: what comes in between is counted again
+    if mark == await installation.find(session, MARK):
+        return
+    await repository.count_successors(session, now, graph)
+    await installation.claim(session, MARK, mark)
+    await installation.replace(session, MARK, mark)
 
 
 SUCCESSORS = Count("successors", repository.LOCK_KEY, _count)

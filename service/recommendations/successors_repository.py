@@ -121,10 +121,31 @@ _SETTINGS = (
 )
 
 
-async def count_successors(session: WriteSession, now: datetime, graph: Graph) -> None:
-    """Count anew what users took up soon after each item."""
+async def prepare(session: WriteSession) -> None:
+    """Have the transaction count: as long as it takes, and with memory to do it in."""
     for setting in _SETTINGS:
         await session.execute(text(setting))
+
+
+_MARK = text(
+    """
+    SELECT concat_ws(' ', count(*), sum(hash_record_extended(ROW(domain, user_key, item_id, first_seen_at), 0)))
+    FROM seen_items WHERE first_seen_at > :since
+    """
+)
+
+
+async def mark(session: WriteSession, graph: Graph) -> str:
+    """What all that is counted can be told by: it differs once anybody saw something new, was erased, or grew old.
+
+    To read it takes a small part of the time that counting takes, and it may be read in parallel.
+    """
+    seen: str = (await session.execute(_MARK, {"since": graph.since})).scalar_one()
+    return f"{seen} {graph.within} {graph.most} {graph.least_users}"
+
+
+async def count_successors(session: WriteSession, now: datetime, graph: Graph) -> None:
+    """Count anew what users took up soon after each item, in a session that is prepared."""
     values = {"now": now, "since": graph.since, "most": graph.most, "least_users": graph.least_users}
     await session.execute(_count(graph.within), values)
 

@@ -169,13 +169,10 @@ async def test_who_is_erased_and_who_comes_are_in_the_next_count(service: Servic
     assert (await held(service, [domain]))[domain, "x"] == Row(6, 6, [("y", 3, 3), ("z", 3, 6)])
     assert set(before) == {"x", "y", "u"}
 
-    await count_if_due(service.resources, ANEW)
-    assert await written(service, domain) == before, "what is as it was is not written again"
-
     answer = await service.client.delete("/users/d", params={"domain": domain})
     assert answer.status_code == 204
     await count_if_due(service.resources, ANEW)
-    assert await written(service, domain) == {name: before[name] for name in ("x", "y")}
+    assert await written(service, domain) == {name: before[name] for name in ("x", "y")}, "as they were: not written"
 
     await service.detect("e", [behavior("chess", n, item) for n, item in enumerate(("x", "w"))], domain)
     await count_if_due(service.resources, ANEW)
@@ -189,6 +186,23 @@ async def test_who_is_erased_and_who_comes_are_in_the_next_count(service: Servic
     await count_if_due(service.resources, ANEW)
     assert await written(service, domain) == {}
     assert not await service.fetch("SELECT FROM successor_totals WHERE domain = :domain", domain=domain)
+
+
+async def test_it_is_counted_again_only_if_somebody_saw_something_new(service: Service, domain: str) -> None:
+    await see(service, in_turn(domain, {"a": ["x", "y"], "b": ["x", "y"]}))
+    await count_if_due(service.resources, ANEW)
+    await service.fetch("UPDATE item_successors SET total = 7 WHERE domain = :domain", domain=domain)
+    assert await count_if_due(service.resources, ANEW)
+    assert (await held(service, [domain]))[domain, "x"].total == 7, "it was not looked at"
+    of = "WHERE domain = :domain AND user_key = :user AND item_id = :item"
+    known = {"domain": domain, "user": b"a", "item": "y"}
+    await service.fetch(f"UPDATE seen_items SET seen_at = now() {of}", **known)  # noqa: S608
+    await count_if_due(service.resources, ANEW)
+    assert (await held(service, [domain]))[domain, "x"].total == 7, "to see something again is no first time"
+    earlier = f"UPDATE seen_items SET first_seen_at = :first {of}"  # noqa: S608
+    await service.fetch(earlier, first=START - MINUTE, **known)
+    await count_if_due(service.resources, ANEW)
+    assert await held(service, [domain]) == {(domain, "x"): Row(total=1), (domain, "y"): Row(total=1)}
 
 
 async def written(service: Service, domain: str) -> dict[str, tuple[datetime, str]]:
