@@ -213,7 +213,7 @@ async def written(service: Service, domain: str) -> dict[str, tuple[datetime, st
 
 _COUNTING = """
     SELECT backend_xid FROM pg_stat_activity
-    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%INTO item_successors%'
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%WITH items AS%'
 """
 
 
@@ -225,7 +225,7 @@ async def test_counting_holds_up_nobody(service: Service, domain: str) -> None:
         return bool(await service.fetch(_COUNTING))
 
     async with service.resources.engine.begin() as slow:  # as long as this holds the table, the counting lasts
-        await slow.execute(text("LOCK TABLE seen_items IN ACCESS EXCLUSIVE MODE"))
+        await slow.execute(text("LOCK TABLE item_successors IN ACCESS EXCLUSIVE MODE"))
         counting = asyncio.create_task(count_if_due(service.resources, ANEW))
         await until(is_counting)
         assert [row.backend_xid for row in await service.fetch(_COUNTING)] == [None]
@@ -253,7 +253,7 @@ async def test_a_replica_counts_by_itself(
 
 async def test_what_is_read_of_a_few_items_is_what_is_held(service: Service, domain: str) -> None:
     rng = np.random.default_rng(11)
-    await see(service, [one for name in (domain, f"{domain}-other") for one in world(name, rng, range(30))])
+    await see(service, [one for name in (domain, f"{domain}-other") for one in world(name, rng, range(90))])
     await see(service, in_turn(domain, {"alone": ["only", "lonely"]}))
     await count_if_due(service.resources, ANEW)
     rows = await held(service, [domain])
