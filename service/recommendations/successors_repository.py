@@ -51,11 +51,11 @@ def _count(within: int) -> TextClause:
     is counted before the first row is written, because the rows to be written are sorted: only from then on does the
     transaction hold up who reads the outbox.
     """
-    places = range(1, within + 1)
-    later = ", ".join(f"lead(items.n, {place}) OVER later AS after_{place}" for place in places)
+    after = [f"after_{place}" for place in range(1, within + 1)]
+    later = ", ".join(f"lead(items.n, {place}) OVER later AS {name}" for place, name in enumerate(after, 1))
     pairs = " UNION ALL ".join(
-        f"SELECT n AS item, after_{place} AS successor FROM ordered WHERE after_{place} IS NOT NULL"  # noqa: S608 - of numbers
-        for place in places
+        f"SELECT n AS item, {name} AS successor FROM ordered WHERE {name} IS NOT NULL"  # noqa: S608 - as below
+        for name in after
     )
     return text(
         f"""
@@ -64,29 +64,30 @@ def _count(within: int) -> TextClause:
                    substring(sha256(convert_to(item_id, 'UTF8')) FOR {HASH_BYTES}) AS hash
             FROM (SELECT DISTINCT domain, item_id FROM seen_items WHERE first_seen_at > :since) AS seen
         ), ordered AS MATERIALIZED (
-            SELECT items.n, {later} FROM seen_items AS seen JOIN items USING (domain, item_id)
-            WHERE seen.first_seen_at > :since
+            SELECT items.n, row_number() OVER later - 1 AS before, {later}
+            FROM seen_items AS seen JOIN items USING (domain, item_id) WHERE seen.first_seen_at > :since
             WINDOW later AS (PARTITION BY seen.domain, seen.user_key ORDER BY seen.first_seen_at, items.n)
+        ), sums AS MATERIALIZED (
+            SELECT n, CAST(sum(num_nonnulls({", ".join(after)})) AS bigint) AS total,
+                   sum(least(before, {within})) AS arrivals
+            FROM ordered GROUP BY n
         ), counted AS MATERIALIZED (
-            SELECT item, successor, count(*) AS users FROM ({pairs}) AS pairs GROUP BY item, successor
-        ), arrivals AS MATERIALIZED (
-            SELECT successor, sum(users) AS users FROM counted GROUP BY successor
-        ), totals AS MATERIALIZED (
-            SELECT item, CAST(sum(users) AS bigint) AS total FROM counted GROUP BY item
+            SELECT item, successor, count(*) AS users FROM ({pairs}) AS pairs
+            GROUP BY item, successor HAVING count(*) >= :least_users
         ), heaviest AS (
-            SELECT item, successor, users, row_number() OVER heavier AS place FROM counted WHERE users >= :least_users
+            SELECT item, successor, users, row_number() OVER heavier AS place FROM counted
             WINDOW heavier AS (PARTITION BY item ORDER BY users DESC, successor)
         ), edges AS (
             SELECT heaviest.item, CAST(sum(heaviest.users) AS bigint) AS kept,
                    array_agg(items.item_id ORDER BY place) AS successor_ids,
                    string_agg(items.hash || int4send(CAST(heaviest.users AS integer))
-                       || int4send(CAST(least(arrivals.users, {_MOST_CODED}) AS integer)), '' ORDER BY place) AS codes
-            FROM heaviest JOIN arrivals USING (successor) JOIN items ON items.n = heaviest.successor
+                       || int4send(CAST(least(sums.arrivals, {_MOST_CODED}) AS integer)), '' ORDER BY place) AS codes
+            FROM heaviest JOIN sums ON sums.n = heaviest.successor JOIN items ON items.n = heaviest.successor
             WHERE place <= :most GROUP BY heaviest.item
         ), made AS MATERIALIZED (
-            SELECT items.domain, items.item_id, totals.total, coalesce(edges.kept, 0) AS kept,
+            SELECT items.domain, items.item_id, sums.total, coalesce(edges.kept, 0) AS kept,
                    coalesce(edges.successor_ids, '{{}}') AS successor_ids, coalesce(edges.codes, '') AS codes
-            FROM totals JOIN items ON items.n = totals.item LEFT JOIN edges ON edges.item = totals.item
+            FROM sums JOIN items USING (n) LEFT JOIN edges ON edges.item = n WHERE sums.total > 0
         ), forgotten AS (
             DELETE FROM item_successors AS held WHERE NOT EXISTS (
                 SELECT 1 FROM made WHERE made.domain = held.domain AND made.item_id = held.item_id
@@ -116,8 +117,9 @@ def _count(within: int) -> TextClause:
 _SETTINGS = (
     "SET LOCAL statement_timeout = 0",
     "SET LOCAL work_mem = '256MB'",
-    # Of what one part hands to the next, Postgres knows no size, and would take the smallest.
+    # Of what one part hands to the next Postgres does not know the size. To hash it is right whatever that is.
     "SET LOCAL enable_nestloop = off",
+    "SET LOCAL enable_mergejoin = off",
 )
 
 
