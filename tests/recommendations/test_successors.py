@@ -121,6 +121,7 @@ async def test_pairs_are_counted_as_one_by_one(service: Service, domain: str) ->
     rng = np.random.default_rng(7)
     domains = [f"{domain}-{n}" for n in range(3)]
     seen: list[Seen] = []
+    expected = dict[tuple[str, str], Row]()
     for turn in range(3):
         leaving = f"u{turn}"
         await service.fetch("DELETE FROM seen_items WHERE user_key = :key", key=leaving.encode())
