@@ -47,9 +47,9 @@ class Graph:
 def _count(within: int) -> TextClause:
     """The statement that counts, reads what is held, and writes what differs.
 
-    Items have numbers in it, in the order of domain and id, which are quicker to sort and to count than their ids. All
-    is counted before the first row is written, because the rows to be written are sorted: only from then on does the
-    transaction hold up who reads the outbox.
+    Items have numbers in it, in the order of domain and id, which are quicker to sort and to count than their ids. That
+    their join is an outer one tells Postgres that no row is lost by it. All is counted before the first row is written,
+    because the rows to be written are sorted: only from then on does the transaction hold up who reads the outbox.
     """
     after = [f"after_{place}" for place in range(1, within + 1)]
     later = ", ".join(f"lead(items.n, {place}) OVER later AS {name}" for place, name in enumerate(after, 1))
@@ -65,7 +65,7 @@ def _count(within: int) -> TextClause:
             FROM (SELECT DISTINCT domain, item_id FROM seen_items WHERE first_seen_at > :since) AS seen
         ), ordered AS MATERIALIZED (
             SELECT items.n, row_number() OVER later - 1 AS before, {later}
-            FROM seen_items AS seen JOIN items USING (domain, item_id) WHERE seen.first_seen_at > :since
+            FROM seen_items AS seen LEFT JOIN items USING (domain, item_id) WHERE seen.first_seen_at > :since
             WINDOW later AS (PARTITION BY seen.domain, seen.user_key ORDER BY seen.first_seen_at, items.n)
         ), sums AS MATERIALIZED (
             SELECT n, CAST(sum(num_nonnulls({", ".join(after)})) AS bigint) AS total,
