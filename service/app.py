@@ -47,7 +47,7 @@ from service.policy import experts
 from service.populations.watch import watching
 from service.problem_handlers import install_handlers
 from service.profiles import profile_for
-from service.recommendations.popularity import counting
+from service.recommendations import popularity, successors
 from service.resources import Resources, detector_params
 from service.retention.schedule import scheduled
 from service.security_headers import SecurityHeadersMiddleware, install_docs
@@ -122,7 +122,8 @@ def create_app(settings: Settings, *, encoder: Encoder | None = None, engine: As
                     scheduled(resources),
                     encoding(resources),
                     watching(resources),
-                    counting(resources),
+                    popularity.counting(resources),
+                    successors.counting(resources),
                     delivering(resources, sender),
                     app.state.feed.running(),
                 ):

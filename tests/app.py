@@ -114,4 +114,5 @@ def settings(tmp_path: Path, database_url: str, profile_path: Path) -> Settings:
         catalogue_poll_seconds=0.0,
         webhooks_workers=0,
         popularity_every_minutes=0.0,
+        successors_every_minutes=0.0,
     )

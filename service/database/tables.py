@@ -157,7 +157,10 @@ class MemoryRow(Base):
 
 
 class SeenItemRow(Base):
-    """An item that a behaviour of the user was about, which need not be recommended again."""
+    """An item that a behaviour of the user was about, which need not be recommended again.
+
+    `first_seen_at` is the time of the first such behaviour, `seen_at` that of the latest.
+    """
 
     __tablename__ = "seen_items"
     # Small whatever the table's size, and rows are found by it as long as they lie in the order in which they came.
@@ -167,6 +170,7 @@ class SeenItemRow(Base):
     user_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     item_id: Mapped[str] = mapped_column(Text, primary_key=True)
     seen_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+    first_seen_at: Mapped[datetime] = mapped_column(TIMESTAMP)
 
 
 class ItemPopularityRow(Base):
@@ -178,6 +182,34 @@ class ItemPopularityRow(Base):
     domain: Mapped[str] = mapped_column(Text, primary_key=True)
     item_id: Mapped[str] = mapped_column(Text, primary_key=True)
     users: Mapped[int] = mapped_column(BigInteger)
+    counted_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+
+
+class ItemSuccessorsRow(Base):
+    """What users took up soon after an item: so many since `counted_at`.
+
+    `total` counts all pairs of this item and a later one, `kept` those whose later item is in `successor_ids`, the one
+    of most users first. `codes` has 16 bytes for each of these, see `service.recommendations.successors_repository`.
+    """
+
+    __tablename__ = "item_successors"
+
+    domain: Mapped[str] = mapped_column(Text, primary_key=True)
+    item_id: Mapped[str] = mapped_column(Text, primary_key=True)
+    total: Mapped[int] = mapped_column(BigInteger)
+    kept: Mapped[int] = mapped_column(BigInteger)
+    successor_ids: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    codes: Mapped[bytes] = mapped_column(LargeBinary)
+    counted_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+
+
+class SuccessorTotalRow(Base):
+    """How many pairs of an item and one that a user took up soon after it a domain has."""
+
+    __tablename__ = "successor_totals"
+
+    domain: Mapped[str] = mapped_column(Text, primary_key=True)
+    pairs: Mapped[int] = mapped_column(BigInteger)
     counted_at: Mapped[datetime] = mapped_column(TIMESTAMP)
 
 

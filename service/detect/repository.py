@@ -112,10 +112,11 @@ class SeenEvent:
 
 @dataclass(frozen=True, slots=True)
 class SeenItem:
-    """An item that a behaviour was about, by column."""
+    """An item that behaviours were about, by column: the times of the latest and of the first of them."""
 
     item_id: str
     seen_at: datetime
+    first_seen_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +227,7 @@ _TYPES: dict[str, TypeEngine[Any]] = {
     "occurred_at": _TIMESTAMP,
     "counted_at": _TIMESTAMP,
     "seen_at": _TIMESTAMP,
+    "first_seen_at": _TIMESTAMP,
     "behaviors": BigInteger(),
     "mutated": Boolean(),
     "z": BYTEA(),
@@ -293,7 +295,8 @@ _MEMORY = _Insertion(
 _ITEMS = _Insertion(
     "seen_items",
     _names(SeenItem),
-    "ON CONFLICT (domain, user_key, item_id) DO UPDATE SET seen_at = greatest(seen_items.seen_at, excluded.seen_at)",
+    "ON CONFLICT (domain, user_key, item_id) DO UPDATE SET seen_at = greatest(seen_items.seen_at, excluded.seen_at), "
+    "first_seen_at = least(seen_items.first_seen_at, excluded.first_seen_at)",
 )
 _INSERTIONS = (_EVENTS, _SNAPSHOTS, _MUTATIONS, _MEMORY, _ITEMS)
 

@@ -1,6 +1,7 @@
 """Detection for one user and for many: check, encode, then one transaction a user."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -415,12 +416,12 @@ class Judging:
 
 
 def _seen_items(behaviors: Sequence[Incoming]) -> list[SeenItem]:
-    """The items that the behaviours were about, each once, with the latest time."""
-    latest = dict[str, datetime]()
+    """The items that the behaviours were about, each once, with the latest and the first time."""
+    times = defaultdict[str, list[datetime]](list)
     for behavior in behaviors:
         if behavior.item_id is not None:
-            latest[behavior.item_id] = max(latest.get(behavior.item_id, behavior.occurred_at), behavior.occurred_at)
-    return [SeenItem(item_id, seen_at) for item_id, seen_at in latest.items()]
+            times[behavior.item_id].append(behavior.occurred_at)
+    return [SeenItem(item_id, seen_at=max(seen), first_seen_at=min(seen)) for item_id, seen in times.items()]
 
 
 def _json(items: Sequence[BaseModel]) -> str:

@@ -20,7 +20,7 @@ from service.policy.memory import Behavior
 Session = ReadSession | AsyncConnection
 
 LOCK_KEY = 0x5E47EA
-"""Key of the advisory lock under which it is counted; see also `service.items.write_repository.SPACES_KEY`."""
+"""Key of the advisory lock under which popularity is counted; see also `service.items.write_repository.SPACES_KEY`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,17 +166,18 @@ class Catalogue:
         return asked if self.unseen_by is None else f"{asked} {_UNSEEN}"
 
 
-_LIVE = "v.domain = :domain AND v.space = :space AND (v.expires_at IS NULL OR v.expires_at > now())"
+LIVE = "v.domain = :domain AND v.space = :space AND (v.expires_at IS NULL OR v.expires_at > now())"
+"""Of `item_vectors AS v`, with a `Catalogue`'s values: what may be recommended."""
 _POPULAR = f"""
     SELECT v.item_id, halfvec_send(v.vector) AS sent, p.users FROM item_popularity AS p
     JOIN item_vectors AS v ON v.domain = p.domain AND v.item_id = p.item_id
-    WHERE p.domain = :domain AND {_LIVE} {{conditions}}
+    WHERE p.domain = :domain AND {LIVE} {{conditions}}
     ORDER BY p.users DESC, p.item_id LIMIT :most
 """  # noqa: S608 - of this module's own words
 _NEWEST = f"""
     SELECT v.item_id, halfvec_send(v.vector) AS sent, 0 AS users FROM items AS i
     JOIN item_vectors AS v ON v.domain = i.domain AND v.item_id = i.item_id
-    WHERE i.domain = :domain AND {_LIVE} {{conditions}}
+    WHERE i.domain = :domain AND {LIVE} {{conditions}}
     ORDER BY i.created_at DESC, i.item_id LIMIT :most
 """  # noqa: S608 - of this module's own words
 _OF_CATEGORY = "AND v.category = :category"
@@ -199,7 +200,7 @@ async def liked(session: Session, catalogue: Catalogue, most: int, *, enough: in
         known = {row.item_id for row in rows}
         newest = await _most(session, _NEWEST, catalogue, most)
         rows += [row for row in newest if row.item_id not in known][: most - len(rows)]
-    return _sampled(rows, catalogue.dim)
+    return sampled(rows, catalogue.dim)
 
 
 async def _most(session: Session, statement: str, catalogue: Catalogue, most: int) -> Sequence[Row[Any]]:
@@ -223,7 +224,7 @@ _SAMPLE = f"""
     SELECT v.item_id, halfvec_send(v.vector) AS sent, coalesce(p.users, 0) AS users, count(*) OVER () AS found
     FROM item_vectors AS v TABLESAMPLE SYSTEM (:percent)
     LEFT JOIN item_popularity AS p ON p.domain = v.domain AND p.item_id = v.item_id
-    WHERE {_LIVE} ORDER BY random() LIMIT :most
+    WHERE {LIVE} ORDER BY random() LIMIT :most
 """  # noqa: S608 - of this module's own words
 ROWS = 20_000
 """Rows that are drawn from at most, of all domains."""
@@ -235,10 +236,11 @@ async def sample(session: ReadSession, catalogue: Catalogue, most: int) -> tuple
     share = min(1.0, ROWS / rows) if rows > 0 else 1.0
     drawn = await session.execute(text(_SAMPLE), catalogue.values | {"percent": 100.0 * share, "most": most})
     found = drawn.all()
-    return _sampled(found, catalogue.dim), (found[0].found / share if found else 0.0)
+    return sampled(found, catalogue.dim), (found[0].found / share if found else 0.0)
 
 
-def _sampled(rows: Sequence[Row[Any]], dim: int) -> Sampled:
+def sampled(rows: Sequence[Row[Any]], dim: int) -> Sampled:
+    """Items from rows with `item_id`, `sent` and `users`."""
     return Sampled(
         ids=[row.item_id for row in rows],
         vectors=decode([row.sent for row in rows], dim),
@@ -273,9 +275,9 @@ async def count_popularity(session: WriteSession, now: datetime, lately: timedel
     await session.execute(_COUNT, {"now": now, "since": now - lately})
 
 
-async def try_lock_count(session: WriteSession) -> datetime | None:
+async def try_lock_count(session: WriteSession, key: int) -> datetime | None:
     """Be the only one who counts until the transaction ends: the database's time, or None where another one is."""
-    if not (await session.execute(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": LOCK_KEY})).scalar_one():
+    if not (await session.execute(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": key})).scalar_one():
         return None
     now: datetime = (await session.execute(text("SELECT now()"))).scalar_one()
     return now

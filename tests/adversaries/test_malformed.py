@@ -30,7 +30,12 @@ def filled(postgres_url: str, model_dir: Path, themes: dict[str, list[str]]) -> 
     """A service that takes bodies of up to a mebibyte, and knows some users already."""
     with data_folder() as folder, serving(folder, model_dir) as serve:
         # Nothing is written but by what is sent: how popular items are is not counted meanwhile.
-        server = serve(database_url=postgres_url, max_body_bytes=str(MAX_BODY), popularity_every_minutes="0")
+        server = serve(
+            database_url=postgres_url,
+            max_body_bytes=str(MAX_BODY),
+            popularity_every_minutes="0",
+            successors_every_minutes="0",
+        )
         for user in ("fuzz-0", "fuzz-1", "u", "a/b"):
             server.client.post("/detect", json=body(themes["cooking"], user)).raise_for_status()
         yield server

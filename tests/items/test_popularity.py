@@ -11,6 +11,7 @@ from service.database import migrate
 from service.deliveries import renumber_repository
 from service.items import index_repository, write_repository
 from service.recommendations import repository as recommendations
+from service.recommendations import successors_repository as successors
 from service.recommendations.popularity import count_if_due
 from service.retention import repository as retention
 from service.webhooks import repository as webhooks
@@ -23,8 +24,8 @@ LATER = timedelta(hours=1)
 SOON_S = 20
 
 _SEEN = """
-    INSERT INTO seen_items (domain, user_key, item_id, seen_at)
-    VALUES (:domain, :user, :item, now() - make_interval(days => :days))
+    INSERT INTO seen_items (domain, user_key, item_id, seen_at, first_seen_at)
+    VALUES (:domain, :user, :item, now() - make_interval(days => :days), now() - make_interval(days => :days))
 """
 _COUNTS = "SELECT domain, item_id, users, counted_at FROM item_popularity ORDER BY domain, item_id"
 _COUNTING = """
@@ -85,6 +86,7 @@ def test_each_lock_has_a_key_of_its_own() -> None:
         index_repository.LOCK_KEY,
         write_repository.SPACES_KEY,
         recommendations.LOCK_KEY,
+        successors.LOCK_KEY,
         renumber_repository.LOCK_KEY,
     ]
     assert len(set(keys)) == len(keys)

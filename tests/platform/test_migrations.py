@@ -67,6 +67,22 @@ async def test_users_from_before_keys_had_ids_are_of_the_first_secret(engine: As
         assert await connection.scalar(text("SELECT key_id FROM user_states WHERE user_key = 'l'")) is None
 
 
+async def test_items_seen_before_first_times_were_kept_were_seen_first_when_last(engine: AsyncEngine) -> None:
+    await migrate.upgrade(engine, "20261124_newest")
+    async with engine.begin() as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO seen_items (domain, user_key, item_id, seen_at) "
+                "SELECT 'd', 'k', CAST(n AS text), now() - make_interval(days => n) FROM generate_series(1, 3) AS n"
+            )
+        )
+    await migrate.upgrade(engine)
+    async with engine.begin() as connection:
+        rows = (await connection.execute(text("SELECT item_id, seen_at, first_seen_at FROM seen_items"))).all()
+    assert {row.item_id for row in rows} == {"1", "2", "3"}
+    assert all(row.first_seen_at == row.seen_at for row in rows)
+
+
 async def test_replicas_that_start_at_once_wait_for_the_first(database_url: str) -> None:
     engines = [make_engine(database_url, pool_size=1) for _ in range(4)]
     await asyncio.gather(*(migrate.upgrade(engine) for engine in engines))

@@ -144,6 +144,7 @@ async def open_service(database: str) -> AsyncIterator[Open]:
                 "catalogue_poll_seconds": 0.0,
                 "retention_every_hours": 0.0,
                 "popularity_every_minutes": 0.0,
+                "successors_every_minutes": 0.0,
                 "webhooks_workers": 0,
                 "user_key_secret": SECRET,
             }

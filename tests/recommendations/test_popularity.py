@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from service.database.engine import DatabaseAwayError
-from service.recommendations import popularity, repository
-from service.recommendations.popularity import LATELY, count_if_due
+from service.recommendations import counts, repository
+from service.recommendations.popularity import LATELY, POPULARITY, count_if_due
 from service.recommendations.repository import Catalogue, Sampled
 from service.recommendations.view import FRESH_SECONDS, Views, view_of
 
@@ -40,7 +40,7 @@ async def clock(service: Service) -> AsyncIterator[Clock]:
 
 async def count(service: Service) -> bool:
     """Count, as if the last time was long ago."""
-    await service.fetch("DELETE FROM installation WHERE name = :name", name=popularity.LAST_COUNT)
+    await service.fetch("DELETE FROM installation WHERE name = :name", name=POPULARITY.last)
     return await count_if_due(service.resources, OFTEN)
 
 
@@ -60,7 +60,7 @@ async def test_users_are_counted_by_one_replica_at_a_time(service: Service, open
     other = await open_service()
     await liked_by(service, domain, {"chess-1": 3, "chess-2": 1})
     await service.detect("fan-0-of-chess-1", [behavior("chess", 5, "chess-1")], domain)  # again
-    await service.fetch("DELETE FROM installation WHERE name = :name", name=popularity.LAST_COUNT)
+    await service.fetch("DELETE FROM installation WHERE name = :name", name=POPULARITY.last)
     counted = await asyncio.gather(*(count_if_due(one.resources, OFTEN) for one in (service, other, service, other)))
     assert sum(counted) == 1
     assert await popular(service, domain) == [("chess-1", 3), ("chess-2", 1)]
@@ -215,10 +215,10 @@ async def test_a_sample_stands_for_the_catalogue(service: Service, domain: str) 
 
 
 async def test_a_replica_counts_by_itself(open_service: Open, domain: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(popularity, "FIRST_AFTER_SECONDS", 0.01)
+    monkeypatch.setattr(counts, "FIRST_AFTER_SECONDS", 0.01)
     service = await open_service()
     await liked_by(service, domain, {"chess-1": 2})
-    await service.fetch("DELETE FROM installation WHERE name = :name", name=popularity.LAST_COUNT)
+    await service.fetch("DELETE FROM installation WHERE name = :name", name=POPULARITY.last)
     counting = await open_service(popularity_every_minutes=10.0)
 
     async def counted() -> bool:

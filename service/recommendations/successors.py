@@ -1,0 +1,54 @@
+"""Counts from time to time what users took up soon after each item.
+
+A user's order is that in which the user had to do with items for the first time. Each item is a pair with each of the
+next `WITHIN` in it, and C[j, x] is how many users have x soon after j. A walk over the items goes from j to x with the
+probability C[j, x] / sum of C[j, .].
+"""
+
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+
+from service.database import installation
+from service.database.sessions import WriteSession
+from service.recommendations import counts
+from service.recommendations import successors_repository as repository
+from service.recommendations.counts import Count
+from service.recommendations.successors_repository import Graph
+from service.resources import Resources
+
+KEPT = timedelta(days=365)
+"""What was seen first before that is left out."""
+WITHIN = 5
+"""So many places after an item is soon after it."""
+MOST = 100
+"""Successors of an item that are kept, those of most users."""
+LEAST_USERS = 2
+"""Pairs that fewer users have are not kept: what one did alone says something of that one, and little of others."""
+
+
+MARK = "successors_mark"
+"""The name under which the installation has what was counted last, see `successors_repository.mark`."""
+
+
+async def _count(session: WriteSession, now: datetime) -> None:
+    graph = Graph(now - KEPT, WITHIN, MOST, LEAST_USERS)
+    await repository.prepare(session)
+    mark = await repository.mark(session, graph)  # before it is counted: what comes in between is counted again
+    if mark == await installation.find(session, MARK):
+        return
+    await repository.count_successors(session, now, graph)
+    await installation.claim(session, MARK, mark)
+    await installation.replace(session, MARK, mark)
+
+
+SUCCESSORS = Count("successors", repository.LOCK_KEY, _count)
+
+
+def counting(resources: Resources) -> AbstractAsyncContextManager[None]:
+    """Count as often as the settings say, as long as the context is open."""
+    return counts.counting(resources, SUCCESSORS, timedelta(minutes=resources.settings.successors_every_minutes))
+
+
+async def count_if_due(resources: Resources, every: timedelta) -> bool:
+    """Count, if no replica has lately; whether it was done."""
+    return await counts.count_if_due(resources, SUCCESSORS, every)

@@ -1,0 +1,340 @@
+"""What users took up soon after an item: as a plain recount has it, held up to date, and read for a few items."""
+
+import asyncio
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import Text
+
+from service.items import repository as items
+from service.recommendations import counts, repository, successors_repository
+from service.recommendations.repository import Catalogue
+from service.recommendations.successors import KEPT, LEAST_USERS, MOST, SUCCESSORS, WITHIN, count_if_due
+from service.recommendations.successors_repository import hash_of
+
+from .conftest import START, Json, Open, Service, behavior, catalogue, until
+
+pytestmark = pytest.mark.anyio
+
+ANEW = timedelta(0)
+LATER = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+Seen = tuple[str, str, str, datetime]
+"""A domain, a user, an item, and when the user had to do with it first."""
+
+
+@pytest.fixture(scope="module")
+async def service(open_service: Open) -> Service:
+    """The module's own, without a catalogue."""
+    return await open_service()
+
+
+@dataclass
+class Row:
+    """A row of `item_successors`, read by hand."""
+
+    total: int = 0
+    kept: int = 0
+    edges: list[tuple[str, int, int]] = field(default_factory=list)
+
+
+def recount(seen: Iterable[Seen], since: datetime) -> dict[tuple[str, str], Row]:
+    """What should be held, pair by pair."""
+    orders = defaultdict[tuple[str, str], list[tuple[datetime, bytes]]](list)
+    for domain, user, item, first in seen:
+        if first > since:
+            orders[domain, user].append((first, item.encode()))
+    pairs = Counter[tuple[str, str, str]]()
+    for (domain, _), order in orders.items():
+        ids = [item.decode() for _, item in sorted(order)]
+        pairs.update((domain, one, other) for n, one in enumerate(ids) for other in ids[n + 1 : n + 1 + WITHIN])
+    arrivals, made = Counter[tuple[str, str]](), defaultdict[tuple[str, str], Row](Row)
+    for (domain, _, other), users in pairs.items():
+        arrivals[domain, other] += users
+    for (domain, one, other), users in pairs.items():
+        row = made[domain, one]
+        row.total += users
+        if users >= LEAST_USERS:
+            row.edges.append((other, users, arrivals[domain, other]))
+    for row in made.values():
+        row.edges = sorted(row.edges, key=lambda edge: (-edge[1], edge[0].encode()))[:MOST]
+        row.kept = sum(users for _, users, _ in row.edges)
+    return dict(made)
+
+
+async def held(service: Service, domains: Iterable[str]) -> dict[tuple[str, str], Row]:
+    query = "SELECT * FROM item_successors WHERE domain = ANY(CAST(:domains AS text[]))"
+    return {(row.domain, row.item_id): plain(row) for row in await service.fetch(query, domains=list(domains))}
+
+
+def plain(row: Any) -> Row:
+    codes = [row.codes[at : at + 16] for at in range(0, len(row.codes), 16)]
+    for item_id, code in zip(row.successor_ids, codes, strict=True):
+        assert code[:8] == hashlib.sha256(item_id.encode()).digest()[:8]
+    numbers = [(int.from_bytes(code[8:12], "big"), int.from_bytes(code[12:], "big")) for code in codes]
+    edges = [(item_id, *both) for item_id, both in zip(row.successor_ids, numbers, strict=True)]
+    return Row(row.total, row.kept, edges)
+
+
+_SEE = text(
+    """
+    INSERT INTO seen_items (domain, user_key, item_id, seen_at, first_seen_at)
+    SELECT domain, convert_to(user_id, 'UTF8'), item_id, now(), CAST(first AS timestamptz)
+    FROM unnest(:domains, :users, :items, :firsts) AS seen (domain, user_id, item_id, first)
+    """
+).bindparams(*(bindparam(name, type_=ARRAY(Text)) for name in ("domains", "users", "items", "firsts")))
+
+
+async def see(service: Service, seen: Iterable[Seen]) -> None:
+    domains, users, ids, firsts = (list(column) for column in zip(*seen, strict=True))
+    values = {"domains": domains, "users": users, "items": ids, "firsts": [first.isoformat() for first in firsts]}
+    async with service.resources.engine.begin() as connection:
+        await connection.execute(_SEE, values)
+
+
+def in_turn(domain: str, orders: Mapping[str, Iterable[str]]) -> list[Seen]:
+    """Users who had to do with these items, one after the other."""
+    return [(domain, user, item, START + n * MINUTE) for user, order in orders.items() for n, item in enumerate(order)]
+
+
+def world(domain: str, rng: np.random.Generator, users: Iterable[int]) -> list[Seen]:
+    """Users with some of a few items each, many at the same time, some long ago."""
+    ids = ["Z", "a", "ä", "é", "中", "0", *(f"item-{n}" for n in range(24))]
+    seen = []
+    for user in users:
+        for item in rng.choice(ids, rng.integers(1, 20), replace=False):
+            days = int(rng.integers(0, 40)) if rng.random() < 0.9 else KEPT.days + 1
+            seen.append((domain, f"u{user}", str(item), datetime.now(UTC) - timedelta(days=days)))
+    return seen
+
+
+async def test_pairs_are_counted_as_one_by_one(service: Service, domain: str) -> None:
+    """Over users who come, go and are of several domains; what is held is brought up to date each time."""
+    rng = np.random.default_rng(7)
+    domains = [f"{domain}-{n}" for n in range(3)]
+    seen: list[Seen] = []
+    expected = dict[tuple[str, str], Row]()
+    for turn in range(3):
+        leaving = f"u{turn}"
+        await service.fetch("DELETE FROM seen_items WHERE user_key = :key", key=leaving.encode())
+        seen = [one for one in seen if one[1] != leaving]
+        more = [one for name in domains for one in world(name, rng, range(20 * turn + 1, 20 * turn + 21))]
+        await see(service, more)
+        seen += more
+        assert await count_if_due(service.resources, ANEW)
+        expected = recount(seen, datetime.now(UTC) - KEPT)
+        assert await held(service, domains) == expected
+        totals = "SELECT domain, pairs FROM successor_totals WHERE domain = ANY(CAST(:domains AS text[]))"
+        pairs = await service.fetch(totals, domains=domains)
+        assert {row.domain: row.pairs for row in pairs} == {
+            name: sum(row.total for (of, _), row in expected.items() if of == name) for name in domains
+        }
+    assert any(0 < row.kept < row.total for row in expected.values())
+
+
+async def test_what_one_user_did_alone_counts_and_is_not_kept(service: Service, domain: str) -> None:
+    await see(service, in_turn(domain, {"a": ["x", "y", "z"], "b": ["x", "z"]}))
+    await count_if_due(service.resources, ANEW)
+    assert await held(service, [domain]) == {
+        (domain, "x"): Row(total=3, kept=2, edges=[("z", 2, 3)]),
+        (domain, "y"): Row(total=1),
+    }
+
+
+async def test_the_heaviest_are_kept(service: Service, domain: str) -> None:
+    names = [f"s{n:03}" for n in range(MOST + 30)]
+    many = names[::5]
+    orders = {f"{name}-{n}": ["from", name] for name in names for n in range(3 if name in many else 2)}
+    await see(service, in_turn(domain, orders))
+    await count_if_due(service.resources, ANEW)
+    ((_, row),) = (await held(service, [domain])).items()
+    others = [name for name in names if name not in many]
+    assert [edge[0] for edge in row.edges] == (many + others)[:MOST]
+    assert row.kept == 3 * len(many) + 2 * (MOST - len(many)) < row.total == len(orders)
+
+
+async def test_who_is_erased_and_who_comes_are_in_the_next_count(service: Service, domain: str) -> None:
+    for user in ("a", "b", "c"):
+        await service.detect(user, [behavior("chess", n, item) for n, item in enumerate(("x", "y", "z"))], domain)
+    await service.detect("d", [behavior("chess", n, item) for n, item in enumerate(("u", "v"))], domain)
+    await count_if_due(service.resources, ANEW)
+    before = await written(service, domain)
+    assert (await held(service, [domain]))[domain, "x"] == Row(6, 6, [("y", 3, 3), ("z", 3, 6)])
+    assert set(before) == {"x", "y", "u"}
+
+    answer = await service.client.delete("/users/d", params={"domain": domain})
+    assert answer.status_code == 204
+    await count_if_due(service.resources, ANEW)
+    assert await written(service, domain) == {name: before[name] for name in ("x", "y")}, "as they were: not written"
+
+    await service.detect("e", [behavior("chess", n, item) for n, item in enumerate(("x", "w"))], domain)
+    await count_if_due(service.resources, ANEW)
+    after = await written(service, domain)
+    assert after["y"] == before["y"]
+    assert after["x"] != before["x"]
+    assert (await held(service, [domain]))[domain, "x"] == Row(7, 6, [("y", 3, 3), ("z", 3, 6)])
+
+    for user in ("a", "b", "c", "e"):
+        await service.client.delete(f"/users/{user}", params={"domain": domain})
+    await count_if_due(service.resources, ANEW)
+    assert await written(service, domain) == {}
+    assert not await service.fetch("SELECT FROM successor_totals WHERE domain = :domain", domain=domain)
+
+
+async def test_it_is_counted_again_only_if_somebody_saw_something_new(service: Service, domain: str) -> None:
+    await see(service, in_turn(domain, {"a": ["x", "y"], "b": ["x", "y"]}))
+    await count_if_due(service.resources, ANEW)
+    await service.fetch("UPDATE item_successors SET total = 7 WHERE domain = :domain", domain=domain)
+    assert await count_if_due(service.resources, ANEW)
+    assert (await held(service, [domain]))[domain, "x"].total == 7, "it was not looked at"
+    of = "WHERE domain = :domain AND user_key = :user AND item_id = :item"
+    known = {"domain": domain, "user": b"a", "item": "y"}
+    await service.fetch(f"UPDATE seen_items SET seen_at = now() {of}", **known)  # noqa: S608
+    await count_if_due(service.resources, ANEW)
+    assert (await held(service, [domain]))[domain, "x"].total == 7, "to see something again is no first time"
+    earlier = f"UPDATE seen_items SET first_seen_at = :first {of}"  # noqa: S608
+    await service.fetch(earlier, first=START - MINUTE, **known)
+    await count_if_due(service.resources, ANEW)
+    assert await held(service, [domain]) == {(domain, "x"): Row(total=1), (domain, "y"): Row(total=1)}
+
+
+async def written(service: Service, domain: str) -> dict[str, tuple[datetime, str]]:
+    """When each of the rows was written, and by which transaction."""
+    query = "SELECT item_id, counted_at, CAST(xmin AS text) AS by FROM item_successors WHERE domain = :domain"
+    return {row.item_id: (row.counted_at, row.by) for row in await service.fetch(query, domain=domain)}
+
+
+_COUNTING = """
+    SELECT backend_xid FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%WITH items AS%'
+"""
+
+
+async def test_counting_holds_up_nobody(service: Service, domain: str) -> None:
+    """Webhooks and the stream wait for every transaction that has an id; another count is no reason to wait."""
+    await see(service, in_turn(domain, {"a": ["x", "y"], "b": ["x", "y"]}))
+
+    async def is_counting() -> bool:
+        return bool(await service.fetch(_COUNTING))
+
+    async with service.resources.engine.begin() as slow:  # as long as this holds the table, the counting lasts
+        await slow.execute(text("LOCK TABLE item_successors IN ACCESS EXCLUSIVE MODE"))
+        counting = asyncio.create_task(count_if_due(service.resources, ANEW))
+        await until(is_counting)
+        assert [row.backend_xid for row in await service.fetch(_COUNTING)] == [None]
+        assert not await count_if_due(service.resources, ANEW), "one at a time"
+        async with asyncio.timeout(60):
+            await service.put(catalogue(["chess"], 1), domain)
+    assert await counting
+    assert len(await held(service, [domain])) == 1
+    assert not await count_if_due(service.resources, LATER), "it was counted lately"
+
+
+async def test_a_replica_counts_by_itself(
+    service: Service, open_service: Open, domain: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counts, "FIRST_AFTER_SECONDS", 0.01)
+    await see(service, in_turn(domain, {"a": ["x", "y"], "b": ["x", "y"]}))
+    await service.fetch("DELETE FROM installation WHERE name = :name", name=SUCCESSORS.last)
+    await open_service(successors_every_minutes=60.0)
+
+    async def counted() -> bool:
+        return len(await held(service, [domain])) == 1
+
+    await until(counted)
+
+
+async def test_what_is_read_of_a_few_items_is_what_is_held(service: Service, domain: str) -> None:
+    rng = np.random.default_rng(11)
+    await see(service, [one for name in (domain, f"{domain}-other") for one in world(name, rng, range(90))])
+    await see(service, in_turn(domain, {"alone": ["only", "lonely"]}))
+    await count_if_due(service.resources, ANEW)
+    rows = await held(service, [domain])
+    asked = ["item-3", "nowhere", "only", "中", "item-3"]
+    async with service.resources.read_sessions() as session:
+        read = await successors_repository.successors(session, domain, asked)
+        nothing = await successors_repository.successors(session, domain, [])
+        elsewhere = await successors_repository.successors(session, "nowhere", asked)
+    expected = [rows.get((domain, item_id), Row()) for item_id in asked]
+    assert expected[0].edges
+    assert expected[3].edges
+    assert not expected[2].edges
+    assert read.pairs == sum(row.total for row in rows.values())
+    assert read.totals.tolist() == [row.total for row in expected]
+    assert read.kept.tolist() == [row.kept for row in expected]
+    assert list(zip(read.row, read.place, read.hash, read.count, read.arrivals, strict=True)) == [
+        (row, place, hash_of(item_id), users, arrivals)
+        for row, of in enumerate(expected)
+        for place, (item_id, users, arrivals) in enumerate(of.edges)
+    ]
+    assert read.hash.dtype == np.uint64
+    assert (nothing.pairs, len(nothing.totals), len(nothing.row)) == (read.pairs, 0, 0)
+    assert (elsewhere.pairs, elsewhere.totals.tolist(), len(elsewhere.hash)) == (0, [0] * len(asked), 0)
+
+
+async def test_items_at_places_are_named_if_they_may_be_recommended(service: Service, user: str, domain: str) -> None:
+    gone = {"expires_at": (datetime.now(UTC) + LATER).isoformat()}
+    put = catalogue(["chess", "opera"], 3)
+    put[0] |= gone
+    await service.put(put, domain)
+    await service.put(catalogue(["chess"], 6), f"{domain}-other")
+    later = ["chess-0", "chess-1", "opera-1", "opera-2", "chess-5"]  # the last is of another domain's catalogue
+    await see(service, in_turn(domain, {n: ["from", *later] for n in "ab"} | {n: ["too", "opera-1"] for n in "cd"}))
+    await service.detect(user, [behavior("opera", 1, "opera-2")], domain)
+    await count_if_due(service.resources, ANEW)
+    await service.fetch(
+        "UPDATE item_vectors SET expires_at = now() WHERE domain = :domain AND expires_at IS NOT NULL", domain=domain
+    )
+    async with service.resources.read_sessions() as session:
+        order = (await held(service, [domain]))[domain, "from"].edges
+        wanted = [("from", n) for n in reversed(range(len(order) + 1))] + [("too", 0), ("nowhere", 0)]
+        info = service.resources.encoder.info
+
+        async def named(**conditions: Any) -> repository.Sampled:
+            asked = Catalogue(domain, info.space, info.dim, **conditions)
+            return await successors_repository.named(session, asked, wanted)
+
+        found = await named()
+        assert found.ids == [name for name, _, _ in reversed(order) if name not in {"chess-0", "chess-5"}]
+        assert set(found.ids) == {"chess-1", "opera-1", "opera-2"}
+        key = service.resources.keys_of(domain, user).present
+        assert set((await named(unseen_by=key)).ids) == {"chess-1", "opera-1"}
+        assert (await named(category="chess")).ids == ["chess-1"]
+        vectors = dict(zip(found.ids, found.vectors, strict=True))
+        for name in found.ids:
+            near = await items.nearest(
+                session, domain=domain, space=info.space, dim=info.dim, queries=vectors[name][None], per_query=1
+            )
+            assert near.ids == [name]
+        assert found.users.tolist() == [0, 0, 0]
+
+
+async def test_a_behavior_tells_when_an_item_was_seen_first(service: Service, user: str, domain: str) -> None:
+    async def times(item_id: str) -> tuple[datetime, datetime]:
+        query = "SELECT first_seen_at, seen_at FROM seen_items WHERE domain = :domain AND item_id = :item_id"
+        ((first, latest),) = await service.fetch(query, domain=domain, item_id=item_id)
+        return first, latest
+
+    def at(n: int) -> datetime:
+        return datetime.fromisoformat(behavior("chess", n, "x")["occurred_at"])
+
+    def seeing(*places: int) -> list[Json]:
+        return [behavior("chess", n, "x") for n in places]
+
+    await service.detect(user, seeing(12, 11, 13), domain)
+    assert await times("x") == (at(11), at(13))
+    await service.detect(user, seeing(20), domain)
+    assert await times("x") == (at(11), at(20))
+    await service.detect(user, seeing(3), domain)  # late
+    assert await times("x") == (at(3), at(20))
+    await service.detect(user, [*seeing(3, 20), behavior("chess", 1, "y")], domain)  # again, with something new
+    assert await times("x") == (at(3), at(20))
+    assert await times("y") == (at(1), at(1))
