@@ -14,8 +14,10 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 run: $(VENV)/export.stamp model
 	exec swerve serve
 
+# Two processes share the files of tests: half of a test's time is often waiting, for a disk or another process. Each has
+# one OpenMP thread: threads that share a core wait for one another in a spin, which takes three times as long.
 test: $(VENV)/development.stamp model
-	pytest $(TESTS)
+	OMP_NUM_THREADS=1 pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder $(TESTS)
 
 check: $(VENV)/development.stamp
 	ruff check
