@@ -7,6 +7,7 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 
 from service.items.schemas import Category
+from service.policy.experts import Relation
 from service.policy.schemas import Policy
 from service.users.schemas import UserQuery
 
@@ -39,6 +40,10 @@ class Because(BaseModel):
     event_id: str
     item_id: str | None
     share: float = Field(description="Of the item's score, 0 to 1.")
+    relation: Relation = Field(
+        description="By which it speaks more: `likeness`, the item's text is like its own; `succession`, others took "
+        "the item up soon after its own."
+    )
 
 
 class ItemTopic(BaseModel):
