@@ -4,6 +4,7 @@ from .batch_item import BatchItem
 from .batch_request import BatchRequest
 from .batch_response import BatchResponse
 from .because import Because
+from .because_relation import BecauseRelation
 from .behavior import Behavior
 from .catalogue_item import CatalogueItem
 from .catalogue_item_attributes import CatalogueItemAttributes
@@ -97,6 +98,7 @@ __all__ = (
     "BatchRequest",
     "BatchResponse",
     "Because",
+    "BecauseRelation",
     "Behavior",
     "CatalogueItem",
     "CatalogueItemAttributes",
