@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Query
 from pydantic import BaseModel, Field
 
+from service.item_topics import ItemTopic
 from service.items.schemas import Category
 from service.policy.experts import Relation
 from service.policy.schemas import Policy
@@ -44,14 +45,6 @@ class Because(BaseModel):
         description="By which it speaks more: `likeness`, the item's text is like its own; `succession`, others took "
         "the item up soon after its own."
     )
-
-
-class ItemTopic(BaseModel):
-    """A topic of an item."""
-
-    topic: int
-    label: str = Field(description="The terms that set the topic apart.")
-    share: float
 
 
 class Explanation(BaseModel):

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service import timing
 from service.connected import connected
-from service.detection.topics import WHOLE
+from service.item_topics import item_topics
 from service.items import repository as items
 from service.items.repository import Item
 from service.policy.experts import EXPERTS
@@ -23,7 +23,6 @@ from service.recommendations.repository import Catalogue, Sampled
 from service.recommendations.schemas import (
     Because,
     Explanation,
-    ItemTopic,
     MixtureShares,
     Recommendation,
     Recommendations,
@@ -43,11 +42,9 @@ EF_SEARCH = 80
 MOST_SEEN = 10_000
 """Of what a user has seen, the latest that is kept out of a search for somebody who has seen most of what is near."""
 NAMED = 3
-"""Behaviours and topics that an explanation names."""
+"""Behaviours that an explanation names."""
 FOLLOWED = 60
 """Items that others took up after the user's, which are candidates besides."""
-LEAST_TOPIC = 0.05
-"""Share of an item from which on a topic is told."""
 
 
 async def policy(resources: Resources, user_id: str, domain: str) -> PolicyInForce:
@@ -227,18 +224,5 @@ def _explanation(resources: Resources, learnt: Learnt, vector: NDArray[np.float3
             )
             for n, share, relation in pick.because(NAMED)
         ],
-        topics=_topics(resources, vector),
+        topics=item_topics(resources.profile, vector[None])[0],
     )
-
-
-def _topics(resources: Resources, vector: NDArray[np.float32]) -> list[ItemTopic]:
-    profile = resources.profile
-    if profile is None:
-        return []
-    assigned = profile.assign(vector[None])
-    shares = assigned.shares[0] / WHOLE
-    return [
-        ItemTopic(topic=int(topic), label=profile.labels[topic], share=round(float(share), DIGITS))
-        for topic, share in zip(assigned.topics[0], shares, strict=True)
-        if share >= LEAST_TOPIC
-    ][:NAMED]

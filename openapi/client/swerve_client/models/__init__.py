@@ -40,6 +40,7 @@ from .get_domain_mutations_bucket import GetDomainMutationsBucket
 from .get_history_encoding_format import GetHistoryEncodingFormat
 from .get_interest_encoding_format import GetInterestEncodingFormat
 from .get_item_encoding_format import GetItemEncodingFormat
+from .get_item_include_item import GetItemIncludeItem
 from .interest import Interest
 from .item_topic import ItemTopic
 from .items_progress import ItemsProgress
@@ -134,6 +135,7 @@ __all__ = (
     "GetHistoryEncodingFormat",
     "GetInterestEncodingFormat",
     "GetItemEncodingFormat",
+    "GetItemIncludeItem",
     "Interest",
     "ItemsProgress",
     "ItemTopic",
