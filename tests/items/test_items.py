@@ -106,8 +106,9 @@ async def test_an_item_with_an_embedding_is_usable_at_once(service: Service) -> 
     assert told["encoding"] == "ready"
     np.testing.assert_allclose(told["vector"], vector / np.linalg.norm(vector), atol=1e-3)
     assert told["topics"] is None
-    told = [await service.get(item_id, include="topics") for item_id in ("cold", "warm")]
-    assert [(one["topics"], one["vector"]) for one in told] == [([], None), (None, None)]  # no profile; no vector yet
+    about = [await service.get(item_id, include="topics") for item_id in ("cold", "warm")]
+    assert [one["topics"] for one in about] == [[], None]  # no profile; no vector yet
+    assert [one["vector"] for one in about] == [None, None]
     assert (await service.put({"item_id": "cold", "embedding": vector.tolist()}))["unchanged"] == 1
 
 
