@@ -75,6 +75,9 @@ def the_policys_page_works(url: str) -> None:
     items = json.loads((ROOT / "examples" / "items.json").read_text(encoding="utf-8"))["items"]
     topics = page["topics_of"]({item["item_id"]: item["text"] for item in items}, url)
     assert topics.keys() == {item["item_id"] for item in items}
+    of_the_catalogue = httpx.get(f"{url}/items/sky-2", params={"include": "topics"}).json()
+    assert of_the_catalogue["topics"][0]["topic"] == topics["sky-2"]
+    assert of_the_catalogue["vector"] is None
     weighed = page["weighed"](policy, dict.fromkeys(topics, 1.0), topics)
     assert max(weighed, key=weighed.__getitem__).startswith("sky")
     assert min(weighed, key=weighed.__getitem__).startswith(("cook", "garden"))

@@ -1,7 +1,7 @@
 """What is compared: how each method weighs a user's past, and what it compares items with.
 
-The policy's experts and mixture are the service's own. A method gives what each kept behaviour counts (its memory), and
-how much the domain's prior counts beside them.
+The policy's experts and mixture are the service's own. A method gives what each kept behaviour counts (its memory), for
+what is like it and for what others took up after it, and how much the domain's prior counts beside them.
 """
 
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.recommend.replay import Moment
-from service.policy.experts import ETA, EXPERTS, SHARE, Expert, Remembered, Scope, mix
+from service.policy.experts import ETA, EXPERTS, RELATIONS, SHARE, Expert, Relation, Remembered, Scope, mix
 
 Floats = NDArray[np.float64]
 MEAN = "mean"
@@ -26,13 +26,13 @@ class Seen:
         moment: which they are.
         weights: (n,) of the behaviours.
         fresh: (n,) whether each was on an item that was new to the user.
-        kernel: (n, n) float32, K(v_t, v_j) / Z_j of t (row) under j (column), relative to the method's prior.
+        densities: (R, n, n) float32 of t (row) under j (column) by each relation, relative to the method's prior.
     """
 
     moment: Moment
     weights: NDArray[np.float32]
     fresh: NDArray[np.bool_]
-    kernel: NDArray[np.float32]
+    densities: NDArray[np.float32]
 
 
 class Method(Protocol):
@@ -49,7 +49,7 @@ class Method(Protocol):
     def by(self) -> str: ...  # noqa: D102  # told above
 
     def weigh(self, seen: Seen) -> tuple[Floats, float]:
-        """(n,) what each behaviour counts, adding up to 1, and 0 to 1 what the prior counts beside them."""
+        """(R, n) what each behaviour counts, adding up to 1, and 0 to 1 what the prior counts beside them."""
         ...
 
 
@@ -62,7 +62,7 @@ class Popular:
 
     def weigh(self, seen: Seen) -> tuple[Floats, float]:
         """See `Method`."""
-        return np.zeros(len(seen.weights)), 1.0
+        return np.zeros((len(RELATIONS), len(seen.weights))), 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class Policy:
         """See `Method`."""
         moment = seen.moment
         mixture = mix(
-            Remembered(seen.kernel, seen.weights, moment.kept, moment.regimes, moment.inclusion, seen.fresh),
+            Remembered(seen.densities, seen.weights, moment.kept, moment.regimes, moment.inclusion, seen.fresh),
             self.experts,
             eta=self.eta,
             share=self.share,
@@ -126,11 +126,13 @@ class Policy:
         return mixture.memory, mixture.domain
 
 
-def without(*scopes: Scope) -> tuple[Expert, ...]:
-    """The shipped experts but those of some scopes."""
-    return tuple(expert for expert in EXPERTS if expert.scope not in scopes)
+def without(*scopes: Scope | Relation) -> tuple[Expert, ...]:
+    """The shipped experts but those of some scopes, or by some relation."""
+    return tuple(expert for expert in EXPERTS if expert.scope not in scopes and expert.relation not in scopes)
 
 
+FIXED = (*(Expert(f"newest_{life}", "all", life) for life in (2, 5, 10, 20, 50)), Expert("long_term", "all"))
+"""Memories that know nothing of regimes."""
 HALF_LIVES = (1, 2, 5, 10, 20, 50, 100)
 COUNTS = (1, 2, 3, 5, 10, 20, 50)
 MEAN_OF_ALL = Single("mean of all", MEAN, Expert("long_term", "all"))
@@ -141,7 +143,7 @@ MEANS: list[Method] = [MEAN_OF_ALL, *AVERAGES, *LAST_MEANS]
 
 def fixed(prior: str) -> list[Method]:
     """Every fixed memory, and those of the detector's regime, under the kernel that goes by a prior."""
-    return [Single(named(expert, prior), prior, expert) for expert in EXPERTS if expert.scope in ("all", "regime")]
+    return [Single(named(expert, prior), prior, expert) for expert in (*FIXED, *without("all", "recall", "domain"))]
 
 
 def named(expert: Expert, prior: str) -> str:
@@ -151,18 +153,22 @@ def named(expert: Expert, prior: str) -> str:
 
 def fixed_names(prior: str) -> list[str]:
     """Names of the fixed memories, which know nothing of regimes."""
-    return [named(expert, prior) for expert in EXPERTS if expert.scope == "all"]
+    return [named(expert, prior) for expert in FIXED]
 
 
 POPULAR = Popular()
 POLICY = Policy()
 PRIORLESS = Policy("policy without the prior", NO_PRIOR)
-UNDETECTED = Policy("policy, detector off", SHIPPED, without("regime", "recall"))
+UNDETECTED = Policy("policy, detector off", SHIPPED, (*FIXED, *without("regime", "recall")))
 UNRECALLED = Policy("policy without recall", SHIPPED, without("recall"))
-POLICIES: list[Method] = [POLICY, PRIORLESS, UNDETECTED, UNRECALLED]
+UNRELATED = Policy("policy without what others took up", SHIPPED, without("succession"))
+POLICIES: list[Method] = [POLICY, PRIORLESS, UNDETECTED, UNRECALLED, UNRELATED]
 EVERY: list[Method] = [POPULAR, *MEANS, *fixed(NO_PRIOR), *fixed(SHIPPED), *POLICIES]
 
 
 def _shares(memory: NDArray[np.floating]) -> Floats:
+    """(R, n) of a memory for what is like it."""
     total = float(memory.sum())
-    return np.asarray(memory / total if total > 0.0 else memory, np.float64)
+    out = np.zeros((len(RELATIONS), len(memory)))
+    out[RELATIONS.index("likeness")] = memory / total if total > 0.0 else memory
+    return out

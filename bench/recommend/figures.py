@@ -18,6 +18,7 @@ from bench.recommend.baselines import (
     SHIPPED,
     UNDETECTED,
     UNRECALLED,
+    UNRELATED,
     fixed_names,
 )
 from bench.recommend.protocol import JUST_AFTER, PHASES, RESAMPLES, TOP, History, Ints, Ranks, interval, measure, parts
@@ -49,6 +50,7 @@ def figures(world: World, sequential: Path, told: Told) -> dict[str, Any]:
         "sequential_missing": why,
         "aims": aims(answers),
         "recall": ratio(answers, POLICY.name, UNRECALLED.name, ALL),
+        "others": {phase: ratio(answers, POLICY.name, UNRELATED.name, phase) for phase in (ALL, *PHASES)},
         "detector": {phase: ratio(answers, POLICY.name, UNDETECTED.name, phase) for phase in (ALL, *PHASES)},
         "edges": EDGES,
         "curves": curves(answers),

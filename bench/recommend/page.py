@@ -14,6 +14,7 @@ from bench.recommend.baselines import (
     SHIPPED,
     UNDETECTED,
     UNRECALLED,
+    UNRELATED,
     fixed_names,
     named,
 )
@@ -31,7 +32,7 @@ TITLES = {
 }
 REGIMES = [expert for expert in EXPERTS if expert.scope == "regime"]
 SHOWN = [POPULAR.name, MEAN_OF_ALL.name]
-OURS = [PRIORLESS.name, UNDETECTED.name, UNRECALLED.name, POLICY.name]
+OURS = [PRIORLESS.name, UNDETECTED.name, UNRECALLED.name, UNRELATED.name, POLICY.name]
 
 HOW = (
     "What would have been recommended before each thing that held-out people did, beside what they did. People are "
@@ -56,8 +57,11 @@ KINDS = (
     "Mean vectors rank by the cosine to one weighted mean of the person's behaviours; half-life and number of the two "
     "in the tables are the best on the fit people. The fixed memories and the regime's rank by the policy's own kernel "
     "over single behaviours, with and without the prior over items that the policy goes by; `newest_5` halves with "
-    "every 5 behaviours. The policy mixes them by what they foretold. Without a detector it has no experts that know "
-    "of regimes. Differences from the service: vectors are whole instead of 8 bits a component, the kernel's mean is "
+    "every 5 behaviours. The policy mixes memories of the regime, and what others took up after the newest "
+    "behaviours, by what they foretold. Without a detector it has the fixed memories instead of those that know of "
+    "regimes. What others took up is counted at 48 moments in the time of a set, as the service counts it from time to "
+    "time, from the same people as popularity; the person's own steps are left out where it is learnt how far to "
+    "follow it. Differences from the service: vectors are whole instead of 8 bits a component, the kernel's mean is "
     "taken over the whole catalogue instead of a sample, everything is ranked instead of the index's candidates, and "
     "there is no exploration nor diversity."
 )
@@ -144,7 +148,8 @@ def _gap(told: Mapping[str, Any]) -> str:
         f"{SASREC}, trained on the fit people's sequences of items, hits {theirs:.1%} of the targets, the policy "
         f"{ours:.1%}: {ours / theirs:.2f} times as many. Items that no one had whom it was trained on, it cannot "
         "recommend; they count as missed. It has learnt from the fit people's whole histories, what came later than a "
-        "target among them, and is not told what is popular of late; the policy is, and learns from no other people."
+        "target among them, and is not told what is popular of late. The policy is, and learns from what others took "
+        "up before each target, held-out people among them."
     )
 
 

@@ -1,10 +1,11 @@
 """`python -m bench.recommend.serving TITLES`: how long recommendations take with a million items, over HTTP.
 
 On the catalogue that `python -m bench.recommend.index` has filled: run that first. Users are made of real titles of two
-topics each, with a change from one to the other; what they did is sent to the running service, and recommendations are
-asked for one after another, and by several clients at once.
+topics each, with a change from one to the other, that other users had to do with, too; what they did is sent to the
+running service, and recommendations are asked for one after another, and by several clients at once.
 """
 
+import asyncio
 import json
 import statistics
 import time
@@ -20,8 +21,12 @@ import typer
 
 from bench.household.serving import running
 from bench.recommend.fill import DOMAIN
+from bench.recommend.others import HAD, PEOPLE, liked, move_in
 from bench.recommend.titles import Titles, load
 from bench.serving.machine import machine
+from service.database import migrate
+from service.database.embedded import EmbeddedPostgres
+from service.database.engine import make_engine
 
 BEHAVIORS = 128
 CHANGE = 80
@@ -45,12 +50,24 @@ def main(
 ) -> None:
     """Ask for recommendations and write how long they took."""
     where, told = machine(), load(titles, model, data.parent)
-    with running(model, {"SWERVE_DATA_DIR": str(data.resolve())}) as service:  # with the Postgres that is in there
-        figures = _measure(service.url, told, users)
+    server = EmbeddedPostgres(data)
+    try:
+        others = asyncio.run(_others(server.start(), told))
+        with running(model, {"SWERVE_DATA_DIR": str(data.resolve())}) as service:  # with the Postgres that is in there
+            figures = {"others": others, **_measure(service.url, told, users)}
+    finally:
+        server.stop()
     out.mkdir(parents=True, exist_ok=True)
     (out / "result.json").write_text(json.dumps({"machine": where, **figures}, indent=1) + "\n", encoding="utf-8")
     (out / "README.md").write_text("\n".join(page(where, figures)) + "\n", encoding="utf-8")
     typer.echo((out / "README.md").read_text("utf-8"))
+
+
+async def _others(url: str, titles: Titles) -> dict[str, float]:
+    engine = make_engine(url, pool_size=1)
+    await migrate.upgrade(engine)
+    await engine.dispose()
+    return await move_in(url, titles)
 
 
 def _measure(url: str, titles: Titles, users: int) -> dict[str, Any]:
@@ -74,19 +91,19 @@ def _measure(url: str, titles: Titles, users: int) -> dict[str, Any]:
 
 
 def history(titles: Titles, number: int) -> dict[str, Any]:
-    """One user's behaviours: titles of one topic, then of another, as vectors."""
+    """One user's behaviours: titles of one topic, then of another, that others know, as vectors."""
     generator = np.random.default_rng((SEED, number))
     first, second = generator.choice(len(titles.names), 2, replace=False)
     start = datetime(2026, 1, 1, tzinfo=UTC)
+    rows = [*generator.permutation(liked(titles, first))[:CHANGE], *generator.permutation(liked(titles, second))]
     behaviors = []
-    for n in range(BEHAVIORS):
-        row = int(generator.choice(np.flatnonzero(titles.topics == (first if n < CHANGE else second))))
+    for n, row in enumerate(rows[:BEHAVIORS]):
         behaviors.append(
             {
                 "event_id": f"e{n}",
                 "occurred_at": (start + timedelta(hours=n)).isoformat(),
                 "embedding": titles.vectors[row].tolist(),
-                "item_id": f"title-{row}",
+                "item_id": f"item-{row}",
             }
         )
     return {"user_id": f"user-{number}", "domain": DOMAIN, "behaviors": behaviors, "options": {"include": []}}
@@ -148,7 +165,9 @@ def page(where: dict[str, Any], figures: dict[str, Any]) -> list[str]:
         "",
         (
             f"{figures['items']:,} items, {figures['users']} users of {figures['behaviors']} behaviours with a change "
-            "among them, one client after another; service, Postgres and client share the machine. "
+            f"among them; {PEOPLE} others of each topic had to do with {HAD} of its titles, and "
+            f"{figures['others']['items']:,} items have {figures['others']['successors']:g} successors on average. One "
+            "client after another; service, Postgres and client share the machine. "
             f"Target: a median of at most {LIMIT_MS:g} ms for 20 items: {verdict}."
         ),
         "",

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.recommend.baselines import AVERAGES, LAST_MEANS, MEANS, SHIPPED, Method, Policy, without
+from bench.recommend.baselines import AVERAGES, FIXED, LAST_MEANS, MEANS, SHIPPED, Method, Policy, without
 from bench.recommend.popularity import PRIORS
 from bench.recommend.protocol import TOP, gains
 from bench.recommend.worlds import Answers, Told, World, ask
@@ -14,19 +14,29 @@ from service.policy.kernel import TEMPERATURE
 from service.policy.memory import NEWEST
 
 ETAS, SHARES = (1.0, 2.0, 4.0), (0.02, 0.05, 0.1)
-TEMPERATURES, NEWESTS = (0.07, 0.1, 0.12, 0.15), (64, 128, 256)
+TEMPERATURES, NEWESTS = (0.07, 0.1, 0.125, 0.15), (64, 128, 256)
 PEOPLE = 100
 """Of each set."""
-SHORT = (Expert("newest_1", "all", 1), Expert("regime_newest_1", "regime", 1))
+
+
+def _followed(*lives: float) -> tuple[Expert, ...]:
+    return tuple(Expert(f"others_after_newest_{life}", "all", life, "succession") for life in lives)
+
+
 CHOICES: dict[str, tuple[Expert, ...]] = {
     "shipped": EXPERTS,
-    "and half-life 1": (*EXPERTS, SHORT[0]),
-    "and half-life 1, of all and of the regime": (*EXPERTS, *SHORT),
-    "without those of all behaviours": without("all"),
-    "of the regime, with half-life 1, without those of all": (*without("all"), SHORT[1]),
-    "without the detector": without("regime", "recall"),
+    "and half-life 1 of the regime": (*EXPERTS, Expert("regime_newest_1", "regime", 1)),
+    "and half-lives of all behaviours": (*EXPERTS, *FIXED[:-1]),
+    "without the long term": tuple(expert for expert in EXPERTS if expert.name != "long_term"),
+    "without half-life 3 of the regime": tuple(expert for expert in EXPERTS if expert.name != "regime_newest_3"),
+    "without the detector": (*FIXED, *without("regime", "recall")),
     "without recall": without("recall"),
     "without the domain": without("domain"),
+    "without what others took up": without("succession"),
+    "what others took up, half-life 1": (*without("succession"), *_followed(1)),
+    "what others took up, half-life 10": (*without("succession"), *_followed(10)),
+    "what others took up, half-lives 3 and 30": (*without("succession"), *_followed(3, 30)),
+    "what others took up, half-lives 3, 10 and 30": (*without("succession"), *_followed(3, 10, 30)),
 }
 
 

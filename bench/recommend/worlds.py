@@ -1,7 +1,7 @@
 """Whom methods are asked about, in which catalogue, among which people."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from bench.recommend.protocol import Asked, History, Ranks, Set, asked
 from bench.recommend.replay import Replayed, replay, shortened
 from bench.recommend.scoring import ranks
 from bench.recommend.sets import SEED, narrowed
+from bench.recommend.succession import Steps
 from service.detection.profile import Profile
 from service.detection.topics import Assignment, Vectors
 from service.policy.kernel import TEMPERATURE
@@ -42,6 +43,7 @@ class World:
         vectors: (items, dim) of the catalogue.
         people: who are asked about.
         crowd: everybody whose behaviours count for popularity.
+        steps: of the same people, from item to item.
         profile: the detector's.
         assigned: the catalogue's topics.
         changes: of each of the people, where they are planted; else None, and the detector's count.
@@ -50,6 +52,7 @@ class World:
     vectors: Vectors
     people: list[History]
     crowd: Crowd
+    steps: Steps
     profile: Profile
     assigned: Assignment
     changes: list[list[int]] | None
@@ -60,8 +63,7 @@ class World:
             return self
         chosen = np.sort(np.random.default_rng(seed).permutation(len(self.people))[:most])
         changes = None if self.changes is None else [self.changes[n] for n in chosen]
-        people = [self.people[n] for n in chosen]
-        return World(self.vectors, people, self.crowd, self.profile, self.assigned, changes)
+        return replace(self, people=[self.people[n] for n in chosen], changes=changes)
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,7 @@ def returning(some: Set, profile: Profile, data: Path) -> World:
         people.append(History(joined, np.arange(len(items))))
     vectors, people = narrowed(some, people)
     world = _world(vectors, people, people, profile, lately=None)
-    changes = [[STAY + AWAY]] * len(people)
-    return World(world.vectors, world.people, world.crowd, world.profile, world.assigned, changes)
+    return replace(world, changes=[[STAY + AWAY]] * len(people))
 
 
 def ask(
@@ -131,7 +132,7 @@ def ask(
     for n, history in enumerate(people):
         replayed: Replayed = replay(history, world.vectors, world.profile, world.assigned, newest)
         changes.append(replayed.changes if world.changes is None else world.changes[n])
-        found.append(ranks(replayed, world.vectors, world.crowd, methods, temperature=temperature))
+        found.append(ranks(replayed, world.vectors, world.crowd, world.steps, methods, temperature=temperature))
         if not (n + 1) % 100:
             told(f"{n + 1} of {len(people)} people")
     together = np.concatenate(found, axis=1)
@@ -145,7 +146,8 @@ def _world(
     """With the planted changes, if any; popularity is that of late, as in the service, where there are times."""
     planted = [person.stream.change for person in people if person.stream.change is not None]
     changes = [[change] for change in planted] if len(planted) == len(people) else None
-    return World(vectors, people, Crowd(crowd, len(vectors), lately), profile, profile.assign(vectors), changes)
+    counted = Crowd(crowd, len(vectors), lately)
+    return World(vectors, people, counted, Steps(crowd, len(vectors)), profile, profile.assign(vectors), changes)
 
 
 def _changing(data: Path) -> list[History]:

@@ -18,9 +18,10 @@ def upgrade() -> None:
     op.execute(
         """
         ALTER TABLE seen_items
-            ALTER COLUMN first_seen_at TYPE timestamptz USING seen_at, ALTER COLUMN first_seen_at SET NOT NULL
+            ALTER COLUMN first_seen_at TYPE timestamptz USING seen_at, ALTER COLUMN first_seen_at SET NOT NULL,
+            ALTER COLUMN first_seen_at SET DEFAULT now()
         """
-    )
+    )  # the default is for replicas of the version before, while replicas are exchanged one by one
     op.create_table(
         "item_successors",
         sa.Column("domain", sa.Text, nullable=False),
@@ -38,7 +39,7 @@ def upgrade() -> None:
     op.create_table(
         "successor_totals",
         sa.Column("domain", sa.Text, nullable=False),
-        sa.Column("pairs", sa.BigInteger, nullable=False),
+        sa.Column("mass", sa.Double, nullable=False),
         sa.Column("counted_at", TIMESTAMP, nullable=False),
         sa.PrimaryKeyConstraint("domain", name="pk_successor_totals"),
     )

@@ -20,6 +20,7 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     Uuid,
+    func,
     text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -170,7 +171,7 @@ class SeenItemRow(Base):
     user_key: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
     item_id: Mapped[str] = mapped_column(Text, primary_key=True)
     seen_at: Mapped[datetime] = mapped_column(TIMESTAMP)
-    first_seen_at: Mapped[datetime] = mapped_column(TIMESTAMP)
+    first_seen_at: Mapped[datetime] = mapped_column(TIMESTAMP, server_default=func.now())
 
 
 class ItemPopularityRow(Base):
@@ -204,12 +205,12 @@ class ItemSuccessorsRow(Base):
 
 
 class SuccessorTotalRow(Base):
-    """How many pairs of an item and one that a user took up soon after it a domain has."""
+    """How often each item of a domain was taken up soon after another: the sum over them, to the power 0.75."""
 
     __tablename__ = "successor_totals"
 
     domain: Mapped[str] = mapped_column(Text, primary_key=True)
-    pairs: Mapped[int] = mapped_column(BigInteger)
+    mass: Mapped[float] = mapped_column(Double)
     counted_at: Mapped[datetime] = mapped_column(TIMESTAMP)
 
 

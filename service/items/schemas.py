@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from fastapi import Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
+from service.item_topics import ItemTopic
 from service.wire import (
     DEFAULT_DOMAIN,
     MAX_TEXT_CHARACTERS,
@@ -133,7 +134,8 @@ class ItemQuery(ItemsQuery):
     """How much of an item to send."""
 
     include: Annotated[
-        list[Literal["vectors"]], Query(max_length=4, description="`vectors`: its vector.", default_factory=list)
+        list[Literal["vectors", "topics"]],
+        Query(max_length=4, description="`vectors`: its vector; `topics`: what it is about.", default_factory=list),
     ]
     encoding_format: Annotated[VectorFormat, Query(description="Of the vector.")] = "float"
 
@@ -157,6 +159,11 @@ class CatalogueItem(BaseModel):
     failure: str | None = Field(default=None, description="Why its text could not be encoded.")
     vector: WireVector | None = Field(
         default=None, description="The vector in use, if there is one and it was asked for; in half precision."
+    )
+    topics: list[ItemTopic] | None = Field(
+        default=None,
+        description="If asked for: the leading topics of the vector in use, at most three. Null without a vector, "
+        "empty without a profile for this model.",
     )
 
 

@@ -1,6 +1,7 @@
 """The catalogue as clients see it."""
 
 from service.database.sessions import ReadSession, WriteSession
+from service.item_topics import item_topics
 from service.items import progress_repository, write_repository
 from service.items.halves import decode
 from service.items.incoming import check
@@ -51,7 +52,7 @@ async def get(resources: Resources, session: ReadSession, item_id: str, query: I
         UnknownItem: it is not in the domain's catalogue, or has expired.
     """
     model = resources.encoder.info
-    wanted = "vectors" in query.include
+    wanted = bool({"vectors", "topics"} & {*query.include})
     row = await progress_repository.find(session, query.domain, item_id, model.space, vector=wanted)
     if row is None:
         raise UnknownItem
@@ -68,7 +69,10 @@ async def get(resources: Resources, session: ReadSession, item_id: str, query: I
         updated_at=row.updated_at,
         encoding=state,
         failure=row.failure if state == "failed" else None,
-        vector=None if vector is None else to_wire(vector, query.encoding_format),
+        vector=None if vector is None or "vectors" not in query.include else to_wire(vector, query.encoding_format),
+        topics=None
+        if vector is None or "topics" not in query.include
+        else item_topics(resources.profile, vector[None])[0],
     )
 
 

@@ -1,16 +1,18 @@
 """Which memory predicts this user now: experts, mixed by how well each foretold what came.
 
-An expert is a way to weigh the past: by age with some half-life, all of it alike, the present regime only, that regime
-by age, or the earlier regimes that the present one looks like the return of. One more, `domain`, knows nothing of the
-user and foretells what everybody does. What each would have foretold is known
-afterwards: the kernel density (see `kernel.py`) of the behaviour that came, under the expert's weights. The mixture is
-the fixed-share forecaster (Herbster and Warmuth, "Tracking the best expert", Machine Learning 32, 1998):
+An expert is a way to weigh the past (the present regime, that regime by age, all of it, the earlier regimes that the
+present one looks like the return of), and a way to get from it to items: to what is like it (see `kernel.py`), or to
+what others took up after it (see `succession.py`). One more, `domain`, knows nothing of the user and foretells what
+everybody does. What each would have foretold is known afterwards: the density of the behaviour that came, under the
+expert's weights. The mixture is the fixed-share forecaster (Herbster and Warmuth, "Tracking the best expert", Machine
+Learning 32, 1998):
 
-    w_e <- w_e p_e^eta / sum,    then    w_e <- (1 - a) w_e + a / E
+    w_e <- w_e p_e^eta / sum,    then    w_e <- (1 - a) w_e + a c_e
 
-with p_e the density relative to the domain's prior, mixed with a share f of "like anything", so that one odd behaviour
-ruins nobody. The share a that is always redistributed is what lets the mixture follow a change of regime:
-no expert ever falls so low that it could not come back within some behaviours.
+with c_e the chance of each before anything is known, and p_e the density relative to the domain's prior, mixed with a
+share f of "like anything", so that one odd behaviour ruins nobody. The share a that is always redistributed is what
+lets the mixture follow a change of regime: no expert ever falls so low that it could not come back within some
+behaviours.
 
 Weights are learnt from behaviours on items that were new to the user, since such are to be recommended: what a user
 does again and again speaks for a long memory without saying anything of what is next.
@@ -25,6 +27,8 @@ from numpy.typing import NDArray
 from service.compiled import compiled
 
 Scope = Literal["all", "regime", "recall", "domain"]
+Relation = Literal["likeness", "succession"]
+RELATIONS: tuple[Relation, ...] = ("likeness", "succession")
 Floats = NDArray[np.float64]
 
 ETA = 1.0
@@ -44,19 +48,23 @@ class Expert:
         name: told to clients.
         scope: all behaviours, those of the present regime, those of earlier regimes like it, or none at all.
         half_life: behaviours after which one counts half.
+        relation: by which items are near to a behaviour.
+        chance: of being the one to follow, before anything is known, relative to other experts'.
     """
 
     name: str
     scope: Scope
     half_life: float = NO_HALF_LIFE
+    relation: Relation = "likeness"
+    chance: float = 1.0
 
 
 EXPERTS: tuple[Expert, ...] = (
-    *(Expert(f"newest_{life}", "all", life) for life in (2, 5, 10, 20, 50)),
-    Expert("long_term", "all"),
-    Expert("regime", "regime"),
+    Expert("regime", "regime", chance=2.0),
     *(Expert(f"regime_newest_{life}", "regime", life) for life in (3, 10, 30)),
+    Expert("long_term", "all"),
     Expert("returning", "recall"),
+    Expert("others_after_newest_3", "all", 3, "succession"),
     Expert("domain", "domain"),
 )
 _SCOPES: dict[Scope, int] = {"all": 0, "regime": 1, "recall": 2, "domain": 3}
@@ -68,7 +76,8 @@ class Remembered:
     """A user's memory as the experts see it, oldest first.
 
     Attributes:
-        kernel: (n, n) float32, K(v_t, v_j) / Z_j of behaviour t (row) under behaviour j (column); only j < t counts.
+        densities: (R, n, n) float32, by each of `RELATIONS`, of behaviour t (row) under behaviour j (column), relative
+            to the domain's prior; only j < t counts.
         weights: (n,) of the behaviours, by their types; 0 counts as none.
         positions: (n,) of each in the user's stream, ascending; in gaps are behaviours that are no longer kept.
         regimes: (n,) number of the regime that each belongs to.
@@ -76,7 +85,7 @@ class Remembered:
         fresh: (n,) whether each was on an item that was new to the user.
     """
 
-    kernel: NDArray[np.float32]
+    densities: NDArray[np.float32]
     weights: NDArray[np.float32]
     positions: NDArray[np.int64]
     regimes: NDArray[np.int64]
@@ -90,8 +99,8 @@ class Mixture:
 
     Attributes:
         weights: (E,) of the experts, adding up to 1.
-        memory: (n,) how much each behaviour counts for what comes next, in all; adds up to 1, or is all zeros where no
-            behaviour counts.
+        memory: (R, n) how much each behaviour counts for what comes next, in all, by each of `RELATIONS`; adds up to 1,
+            or is all zeros where no behaviour counts.
         domain: 0 to 1, how much the domain's prior counts beside the memory: the weight of its expert and of those who
             have nothing to say, as that of returns before there was a change. 1 where there is no memory.
     """
@@ -113,7 +122,7 @@ def mix(
         share: a, redistributed after each behaviour.
     """
     learnt, memory = _mix(
-        np.ascontiguousarray(remembered.kernel, np.float32),
+        np.ascontiguousarray(remembered.densities, np.float32),
         remembered.weights.astype(np.float64),
         remembered.positions.astype(np.int64),
         remembered.regimes.astype(np.int64),
@@ -121,7 +130,9 @@ def mix(
         returning(remembered),
         remembered.fresh,
         np.array([_SCOPES[expert.scope] for expert in experts], np.int64),
+        np.array([RELATIONS.index(expert.relation) for expert in experts], np.int64),
         np.array([0.5 ** (1.0 / expert.half_life) for expert in experts]),
+        chances(experts),
         eta,
         share,
     )
@@ -129,11 +140,17 @@ def mix(
     return Mixture(learnt, memory / told if told > 0.0 else memory, max(1.0 - told, 0.0))
 
 
+def chances(experts: tuple[Expert, ...] = EXPERTS) -> Floats:
+    """(E,) what is known of experts before anything is known of a user; adds up to 1."""
+    every = np.array([expert.chance for expert in experts])
+    return np.asarray(every / every.sum())
+
+
 def warm_up() -> None:
     """Compile what `mix` runs, which takes seconds where it was never kept."""
     two = np.ones(2, np.float32)
-    kernel = np.ones((2, 2), np.float32)
-    mix(Remembered(kernel, two, np.arange(2), np.zeros(2, np.int64), two.astype(np.float64), two > 0))
+    densities = np.ones((len(RELATIONS), 2, 2), np.float32)
+    mix(Remembered(densities, two, np.arange(2), np.zeros(2, np.int64), two.astype(np.float64), two > 0))
 
 
 def returning(remembered: Remembered) -> Floats:
@@ -147,8 +164,9 @@ def returning(remembered: Remembered) -> Floats:
     if not len(out):
         return out
     present = remembered.regimes == remembered.regimes[-1]
+    likeness = remembered.densities[RELATIONS.index("likeness")]
     earlier = np.unique(remembered.regimes[~present])
-    densities = [remembered.kernel[np.ix_(present, remembered.regimes == number)].mean(axis=1) for number in earlier]
+    densities = [likeness[np.ix_(present, remembered.regimes == number)].mean(axis=1) for number in earlier]
     logs = np.array([np.log(FLOOR + (1.0 - FLOOR) * density).sum() for density in densities] + [0.0])
     probabilities = np.exp(logs - np.logaddexp.reduce(logs))
     for number, probability in zip(earlier, probabilities, strict=False):
@@ -158,7 +176,7 @@ def returning(remembered: Remembered) -> Floats:
 
 @compiled
 def _mix(  # noqa: C901, PLR0917 - compiled: loops stay together, and take no keywords
-    kernel: NDArray[np.float32],
+    densities: NDArray[np.float32],
     weights: Floats,
     positions: NDArray[np.int64],
     regimes: NDArray[np.int64],
@@ -166,13 +184,15 @@ def _mix(  # noqa: C901, PLR0917 - compiled: loops stay together, and take no ke
     recall: Floats,
     fresh: NDArray[np.bool_],
     scopes: NDArray[np.int64],
+    relations: NDArray[np.int64],
     decays: Floats,
+    chances: Floats,
     eta: float,
     share: float,
 ) -> tuple[Floats, Floats]:
     n, count = len(weights), len(scopes)
-    learnt = np.full(count, 1.0 / count)
-    memory = np.zeros(n)
+    learnt = chances.copy()
+    memory = np.zeros((len(densities), n))
     faded = np.zeros((count, n))  # what each of the behaviours before t counts under each expert, by age alone
     for t in range(1, n + 1):
         for e in range(count):
@@ -187,11 +207,11 @@ def _mix(  # noqa: C901, PLR0917 - compiled: loops stay together, and take no ke
                 for j in range(t):
                     if scopes[e] != _REGIME or regimes[j] == regimes[t]:
                         mass += faded[e, j]
-                        hit += faded[e, j] * kernel[t, j]
+                        hit += faded[e, j] * densities[relations[e], t, j]
                 # An expert who remembers nothing foretells what everybody does.
                 predicted = hit / mass if mass > 0.0 else 1.0
                 learnt[e] *= (FLOOR + (1.0 - FLOOR) * predicted) ** eta
-            learnt = (1.0 - share) * learnt / learnt.sum() + share / count
+            learnt = (1.0 - share) * learnt / learnt.sum() + share * chances
     for e in range(count):
         if scopes[e] == _REGIME:
             faded[e] *= inclusion
@@ -199,5 +219,5 @@ def _mix(  # noqa: C901, PLR0917 - compiled: loops stay together, and take no ke
         if mass > 0.0:
             # An earlier regime that the present one is hardly the return of is hardly recalled.
             certainty = recall.max() if scopes[e] == _RECALL else 1.0
-            memory += learnt[e] * certainty * faded[e] / mass
+            memory[relations[e]] += learnt[e] * certainty * faded[e] / mass
     return learnt, memory

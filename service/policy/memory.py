@@ -11,6 +11,7 @@ from service.detection.topics import Vectors
 from service.policy.experts import Remembered
 from service.policy.kernel import kernel, normalizers
 from service.policy.posterior import inclusion
+from service.policy.succession import Hashes, Successors, densities, hashes_of, own_steps
 
 NEWEST = 128
 """Behaviours that are looked at, whatever their regime."""
@@ -43,6 +44,7 @@ class Memory:
         fresh: (n,) whether each was on an item that was new to the user.
         event_ids: n.
         item_ids: n; None where none was told.
+        hashes: (n,) of the items.
     """
 
     vectors: Vectors
@@ -53,24 +55,28 @@ class Memory:
     fresh: NDArray[np.bool_]
     event_ids: tuple[str, ...]
     item_ids: tuple[str | None, ...]
+    hashes: Hashes
 
     def __len__(self) -> int:
         return len(self.event_ids)
 
     def remembered(
-        self, sample: Vectors, sample_weights: NDArray[np.float32]
+        self, sample: Vectors, sample_weights: NDArray[np.float32], successors: Successors
     ) -> tuple[Remembered, NDArray[np.float32]]:
         """As the experts see it, and Z of each behaviour.
 
         Args:
             sample: (s, dim) of the catalogue. Without one, what is usual is what is usual for the user.
             sample_weights: (s,) adding up to 1.
+            successors: of the newest of the items.
         """
         if not len(sample):
             sample, sample_weights = self.vectors, np.full(len(self), 1.0 / max(len(self), 1), np.float32)
         scale = normalizers(self.vectors, sample, sample_weights)
-        densities = kernel(self.vectors, self.vectors) / scale
-        seen = Remembered(densities, self.weights, self.positions, self.regimes, self.inclusion, self.fresh)
+        likeness = kernel(self.vectors, self.vectors) / scale
+        succession = densities(successors, self.hashes, self.hashes, own_steps(self.hashes, self.fresh))
+        both = np.stack([likeness, succession])
+        seen = Remembered(both, self.weights, self.positions, self.regimes, self.inclusion, self.fresh)
         return seen, scale
 
 
@@ -102,6 +108,7 @@ def assemble(rows: Sequence[Behavior], state: State, dim: int) -> Memory:
         fresh=fresh[kept],
         event_ids=tuple(row.event_id for row in rows),
         item_ids=tuple(row.item_id for row in rows),
+        hashes=hashes_of([row.item_id for row in rows]),
     )
 
 

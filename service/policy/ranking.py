@@ -1,5 +1,9 @@
-"""Which items to recommend, and because of what. See `kernel`, `experts` and `prior` for the mathematics."""
+"""Which items to recommend, and because of what.
 
+See `kernel`, `succession`, `experts` and `prior` for the mathematics.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,11 +12,13 @@ from numpy.typing import NDArray
 
 from service.detection.topics import Vectors
 from service.policy.diversity import diversify
-from service.policy.experts import Mixture, mix, returning
+from service.policy.experts import RELATIONS, Mixture, Relation, mix, returning
 from service.policy.kernel import kernel
 from service.policy.memory import Memory
 from service.policy.prior import prior
 from service.policy.probes import middles, probes
+from service.policy.succession import Successors, hashes_of, next_items, unknown
+from service.policy.succession import densities as succession
 
 Source = Literal["present", "long_term", "returning", "domain", "exploration"]
 MAJORITY = 0.5
@@ -31,47 +37,81 @@ class Learnt:
         memory: the behaviours.
         mixture: how much each counts.
         scale: (n,) Z of each.
+        successors: of the newest of their items.
+        unknown: (n,) what of the density of what others took up after each says nothing, 0 to 1.
         returned: (n,) probability that the present regime is the return of the one that each belongs to.
     """
 
     memory: Memory
     mixture: Mixture
     scale: NDArray[np.float32]
+    successors: Successors
+    unknown: Floats
     returned: Floats
+
+    @property
+    def told(self) -> Floats:
+        """(n,) how much each behaviour counts in all, by what it says."""
+        near, followed = self.mixture.memory
+        return np.asarray(near + followed * (1.0 - self.unknown), np.float64)
+
+    @property
+    def domain(self) -> float:
+        """How much the domain's prior counts in all: as such, and where others are followed of whom little is known."""
+        return self.mixture.domain + (1.0 - self.mixture.domain) * float(self.mixture.memory[1] @ self.unknown)
 
     @property
     def shares(self) -> dict[str, float]:
         """What is recommended from: the present interest, earlier ones, and what everybody likes. Adds up to 1."""
         followed = 1.0 - self.mixture.domain
-        present = float(self.mixture.memory @ self.memory.inclusion)
+        told, included = self.told, self.memory.inclusion
         return {
-            "present": followed * present,
-            "long_term": followed * (1.0 - present),
-            "domain": self.mixture.domain,
+            "present": followed * float(told @ included),
+            "long_term": followed * float(told @ (1.0 - included)),
+            "domain": self.domain,
         }
 
 
-def learn(memory: Memory, sample: Vectors, sample_weights: NDArray[np.float32]) -> Learnt:
+def learn(
+    memory: Memory, sample: Vectors, sample_weights: NDArray[np.float32], successors: Successors | None = None
+) -> Learnt:
     """Find out which memory foretells the user.
 
     Args:
         memory: of the user.
         sample: (s, dim) of the catalogue.
         sample_weights: (s,) adding up to 1.
+        successors: what others took up after the newest of the user's items.
     """
-    remembered, scale = memory.remembered(sample, sample_weights)
-    return Learnt(memory, mix(remembered), scale, returning(remembered))
+    followed = Successors.none() if successors is None else successors
+    remembered, scale = memory.remembered(sample, sample_weights, followed)
+    without = unknown(followed, memory.hashes)
+    return Learnt(memory, mix(remembered), scale, followed, without, returning(remembered))
 
 
 def questions(learnt: Learnt, most: int) -> Vectors:
     """Vectors (q, dim) to look for candidates near, at most so many."""
-    memory = learnt.memory
-    counted = np.flatnonzero(learnt.mixture.memory > 0.0)
+    memory, counts = learnt.memory, learnt.mixture.memory[RELATIONS.index("likeness")]
+    counted = np.flatnonzero(counts > 0.0)
     if not len(counted):
         return np.empty((0, memory.vectors.shape[1]), np.float32)
     likeness = kernel(memory.vectors[counted], memory.vectors[counted])
-    chosen = counted[probes(likeness, learnt.mixture.memory[counted], most)]
-    return middles(memory.vectors, learnt.mixture.memory, chosen)
+    chosen = counted[probes(likeness, counts[counted], most)]
+    return middles(memory.vectors, counts, chosen)
+
+
+def next_up(learnt: Learnt, most: int) -> list[tuple[str, int]]:
+    """Items that others took up after what counts of the memory: after which item, and the place among its successors.
+
+    Args:
+        learnt: of the user.
+        most: how many at most, the most probable first.
+    """
+    memory = learnt.memory
+    ids = dict(zip(memory.hashes.tolist(), memory.item_ids, strict=True))
+    counts = learnt.mixture.memory[RELATIONS.index("succession")]
+    edges = next_items(learnt.successors, memory.hashes, counts, most)
+    return [(str(ids[int(learnt.successors.items[row])]), place) for row, place in edges]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +122,8 @@ class Pick:
         place: among the candidates.
         score: its probability relative to the most probable candidate's, 0 to 1.
         source: what speaks most for it.
-        parts: (n,) what each behaviour adds to its score, as shares of the whole; the rest is the domain's.
+        parts: (R, n) what each behaviour adds to its score by each of `RELATIONS`, as shares of the whole; the rest is
+            the domain's.
     """
 
     place: int
@@ -90,9 +131,17 @@ class Pick:
     source: Source
     parts: Floats
 
+    def because(self, most: int) -> list[tuple[int, float, Relation]]:
+        """The behaviours that speak most for it, their shares of the score, and by which relation each speaks more."""
+        shares = self.parts.sum(axis=0)
+        by = np.argmax(self.parts, axis=0)
+        chosen = [n for n in np.argsort(-shares, kind="stable")[:most] if shares[n] > 0.0]
+        return [(int(n), float(shares[n]), RELATIONS[by[n]]) for n in chosen]
+
 
 def rank(
     learnt: Learnt,
+    item_ids: Sequence[str],
     vectors: Vectors,
     users: NDArray[np.int64],
     k: int,
@@ -105,17 +154,16 @@ def rank(
 
     Args:
         learnt: of the user.
-        vectors: (c, dim) of the candidates.
+        item_ids: c, of the candidates.
+        vectors: (c, dim) of them.
         users: (c,) how many had to do with each lately.
         k: how many.
         shape: of the domain's prior.
         explore: 0 to 1, share of them, rounded down, that go by the domain's prior alone; they come last.
         diversity: 0 to 1, see `diversity`.
     """
-    memory, domain = learnt.memory, learnt.mixture.domain
-    counts = (learnt.mixture.memory / learnt.scale).astype(np.float32)
-    parts = kernel(vectors, memory.vectors) * counts
-    densities = domain + (1.0 - domain) * parts.sum(axis=1, dtype=np.float64)
+    parts = _parts(learnt, item_ids, vectors)
+    densities = learnt.domain + (1.0 - learnt.mixture.domain) * parts.sum(axis=(0, 2), dtype=np.float64)
     liked = prior(users, shape)
     scores = liked * densities
     scores /= max(float(scores.max(initial=0.0)), SMALLEST)
@@ -126,10 +174,21 @@ def rank(
     tried = others[~np.isin(others, followed)][:to_try]
     picks: list[Pick] = []
     for place in [*followed.tolist(), *tried.tolist()]:
-        shares = (1.0 - domain) * parts[place].astype(np.float64) / max(float(densities[place]), SMALLEST)
-        source = _source(learnt, shares) if len(picks) < len(followed) else "exploration"
+        shares = (
+            (1.0 - learnt.mixture.domain) * parts[:, place].astype(np.float64) / max(float(densities[place]), SMALLEST)
+        )
+        source = _source(learnt, shares.sum(axis=0)) if len(picks) < len(followed) else "exploration"
         picks.append(Pick(place, float(scores[place]), source, shares))
     return picks
+
+
+def _parts(learnt: Learnt, item_ids: Sequence[str], vectors: Vectors) -> NDArray[np.float32]:
+    """(R, c, n) what each behaviour says for each candidate, by each of `RELATIONS`."""
+    memory = learnt.memory
+    near, followed = learnt.mixture.memory.astype(np.float32)
+    likeness = kernel(vectors, memory.vectors) * (near / learnt.scale)
+    after = succession(learnt.successors, memory.hashes, hashes_of(item_ids)) - learnt.unknown.astype(np.float32)
+    return np.stack([likeness, np.maximum(after, 0.0) * followed])
 
 
 def _source(learnt: Learnt, shares: Floats) -> Source:

@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal
 from fastapi import Query
 from pydantic import BaseModel, Field
 
+from service.item_topics import ItemTopic
 from service.items.schemas import Category
+from service.policy.experts import Relation
 from service.policy.schemas import Policy
 from service.users.schemas import UserQuery
 
@@ -39,14 +41,10 @@ class Because(BaseModel):
     event_id: str
     item_id: str | None
     share: float = Field(description="Of the item's score, 0 to 1.")
-
-
-class ItemTopic(BaseModel):
-    """A topic of an item."""
-
-    topic: int
-    label: str = Field(description="The terms that set the topic apart.")
-    share: float
+    relation: Relation = Field(
+        description="By which it speaks more: `likeness`, the item's text is like its own; `succession`, others took "
+        "the item up soon after its own."
+    )
 
 
 class Explanation(BaseModel):

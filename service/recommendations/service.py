@@ -11,18 +11,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service import timing
 from service.connected import connected
-from service.detection.topics import WHOLE
+from service.item_topics import item_topics
 from service.items import repository as items
 from service.items.repository import Item
 from service.policy.experts import EXPERTS
-from service.policy.ranking import Learnt, Pick, learn, questions, rank
+from service.policy.ranking import Learnt, Pick, learn, next_up, questions, rank
 from service.policy.schemas import MemoryWeight, PolicyInForce
-from service.recommendations import repository
+from service.policy.succession import Successors, newest_items
+from service.recommendations import repository, successors_repository
 from service.recommendations.repository import Catalogue, Sampled
 from service.recommendations.schemas import (
     Because,
     Explanation,
-    ItemTopic,
     MixtureShares,
     Recommendation,
     Recommendations,
@@ -42,9 +42,9 @@ EF_SEARCH = 80
 MOST_SEEN = 10_000
 """Of what a user has seen, the latest that is kept out of a search for somebody who has seen most of what is near."""
 NAMED = 3
-"""Behaviours and topics that an explanation names."""
-LEAST_TOPIC = 0.05
-"""Share of an item from which on a topic is told."""
+"""Behaviours that an explanation names."""
+FOLLOWED = 60
+"""Items that others took up after the user's, which are candidates besides."""
 
 
 async def policy(resources: Resources, user_id: str, domain: str) -> PolicyInForce:
@@ -52,7 +52,8 @@ async def policy(resources: Resources, user_id: str, domain: str) -> PolicyInFor
     view = await resources.views.get(domain)
     async with _connected(resources) as connection:
         user = await standing(resources, connection, user_id, domain)
-    learnt = await asyncio.to_thread(learn, user.memory, view.vectors, view.weights)
+        followed = await _followed(connection, user, domain)
+    learnt = await asyncio.to_thread(learn, user.memory, view.vectors, view.weights, followed)
     return PolicyInForce(
         user_id=user_id,
         domain=domain,
@@ -68,12 +69,17 @@ async def policy(resources: Resources, user_id: str, domain: str) -> PolicyInFor
 
 
 async def recommend(resources: Resources, user_id: str, query: RecommendationsQuery) -> Recommendations:
-    """Items for a user: candidates near what counts of the memory, and popular ones, ranked and diversified."""
+    """Items for a user, ranked and diversified.
+
+    Candidates are near to what counts of the memory, were taken up by others after it, or are popular.
+    """
     view = await resources.views.get(query.domain)
     async with _connected(resources) as connection:
         user = await standing(resources, connection, user_id, query.domain)
-        learnt, near_to = _asked(user, view)  # about a millisecond, which the way to a thread and back would add to
-        found = _Found(near_to, view, query)
+        followed = await _followed(connection, user, query.domain)
+        # About a millisecond, which the way to a thread and back would add to.
+        learnt = learn(user.memory, view.vectors, view.weights, followed)
+        found = _Found(questions(learnt, QUESTIONS), next_up(learnt, FOLLOWED), view, query)
         candidates = await _candidates(resources, connection, user, found)
         candidates, picks, details = await _picked(connection, user, learnt, candidates, found)
     return Recommendations(
@@ -99,37 +105,42 @@ async def _connected(resources: Resources) -> AsyncIterator[AsyncConnection]:
         yield connection
 
 
-def _asked(user: Standing, view: View) -> tuple[Learnt, NDArray[np.float32]]:
-    learnt = learn(user.memory, view.vectors, view.weights)
-    return learnt, questions(learnt, QUESTIONS)
+async def _followed(connection: AsyncConnection, user: Standing, domain: str) -> Successors:
+    """What others took up after the newest of the user's items."""
+    asked = newest_items(user.memory.item_ids)
+    if not asked:
+        return Successors.none()
+    with timing.phase("database"):
+        return await successors_repository.successors(connection, domain, asked)
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What is known when candidates are looked for."""
+    """What is known when candidates are looked for: vectors to be near to, and items to have come after which place."""
 
     near_to: NDArray[np.float32]
+    after: list[tuple[str, int]]
     view: View
     query: RecommendationsQuery
 
 
 async def _candidates(resources: Resources, connection: AsyncConnection, user: Standing, known: _Found) -> Sampled:
-    """Items that may be recommended: near to what counts of the memory, and liked by many.
+    """Items that may be recommended: near to what counts of the memory, taken up after it, and liked by many.
 
     What the user has seen is left out afterwards, which is quicker than while the index is searched; only where too
     little is left, as for who has seen most of what is near, it is searched again without that.
     """
     query = known.query
-    found = await _near_or_liked(resources, connection, user, known)
+    found = await _found_by_any(resources, connection, user, known)
     if query.exclude_seen and len(found.ids) < query.k:
         with timing.phase("database"):
             seen = await repository.seen(connection, query.domain, user.user_key, MOST_SEEN)
         if seen:
-            found = await _near_or_liked(resources, connection, user, known, seen=seen)
+            found = await _found_by_any(resources, connection, user, known, seen=seen)
     return found
 
 
-async def _near_or_liked(
+async def _found_by_any(
     resources: Resources, connection: AsyncConnection, user: Standing, known: _Found, *, seen: Sequence[str] = ()
 ) -> Sampled:
     info, query = resources.encoder.info, known.query
@@ -146,15 +157,17 @@ async def _near_or_liked(
             exclude=seen,
             ef_search=max(EF_SEARCH, query.k),
         )
+        after = await successors_repository.named(connection, catalogue, known.after)
         liked = known.view.popular
         if query.category is not None or seen:
             liked = await repository.liked(connection, catalogue, POPULAR, enough=query.k)
-    known_ids = set(near.ids)
-    others = [n for n, item_id in enumerate(liked.ids) if item_id not in known_ids]
-    ids = [*near.ids, *(liked.ids[n] for n in others)]
+    first: dict[str, int] = {}
+    for place, item_id in enumerate([*near.ids, *after.ids, *liked.ids]):
+        first.setdefault(item_id, place)
+    ids, vectors = list(first), np.concatenate([near.vectors, after.vectors, liked.vectors])[list(first.values())]
     with timing.phase("database"):
         marks = await repository.marks(connection, query.domain, user.user_key, ids)
-    found = Sampled(ids, np.concatenate([near.vectors, liked.vectors[others]]), marks.users)
+    found = Sampled(ids, vectors, marks.users)
     return found.at(np.flatnonzero(~marks.seen)) if query.exclude_seen else found
 
 
@@ -170,6 +183,7 @@ async def _picked(
         picks = await asyncio.to_thread(
             rank,
             learnt,
+            candidates.ids,
             candidates.vectors,
             candidates.users,
             known.query.k,
@@ -203,24 +217,12 @@ def _told(
 
 def _explanation(resources: Resources, learnt: Learnt, vector: NDArray[np.float32], pick: Pick) -> Explanation:
     memory = learnt.memory
-    most = [n for n in np.argsort(-pick.parts, kind="stable")[:NAMED] if pick.parts[n] > 0]
     return Explanation(
         because=[
-            Because(event_id=memory.event_ids[n], item_id=memory.item_ids[n], share=round(float(pick.parts[n]), DIGITS))
-            for n in most
+            Because(
+                event_id=memory.event_ids[n], item_id=memory.item_ids[n], share=round(share, DIGITS), relation=relation
+            )
+            for n, share, relation in pick.because(NAMED)
         ],
-        topics=_topics(resources, vector),
+        topics=item_topics(resources.profile, vector[None])[0],
     )
-
-
-def _topics(resources: Resources, vector: NDArray[np.float32]) -> list[ItemTopic]:
-    profile = resources.profile
-    if profile is None:
-        return []
-    assigned = profile.assign(vector[None])
-    shares = assigned.shares[0] / WHOLE
-    return [
-        ItemTopic(topic=int(topic), label=profile.labels[topic], share=round(float(share), DIGITS))
-        for topic, share in zip(assigned.topics[0], shares, strict=True)
-        if share >= LEAST_TOPIC
-    ][:NAMED]

@@ -1,8 +1,8 @@
 """Counts from time to time what users took up soon after each item.
 
 A user's order is that in which the user had to do with items for the first time. Each item is a pair with each of the
-next `WITHIN` in it, and C[j, x] is how many users have x soon after j. A walk over the items goes from j to x with the
-probability C[j, x] / sum of C[j, .].
+next `WITHIN` in it, and C[j, x] is how many users have x soon after j. See `service.policy.succession` for what is made
+of it.
 """
 
 from contextlib import AbstractAsyncContextManager
@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from service.database import installation
 from service.database.sessions import WriteSession
+from service.policy.succession import WITHIN
 from service.recommendations import counts
 from service.recommendations import successors_repository as repository
 from service.recommendations.counts import Count
@@ -18,8 +19,6 @@ from service.resources import Resources
 
 KEPT = timedelta(days=365)
 """What was seen first before that is left out."""
-WITHIN = 5
-"""So many places after an item is soon after it."""
 MOST = 100
 """Successors of an item that are kept, those of most users."""
 LEAST_USERS = 2

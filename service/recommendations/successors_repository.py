@@ -1,30 +1,22 @@
 """SQL of what users took up soon after an item: counted anew for all, and read for a few items."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import TextClause, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import BigInteger, Text
 
 from service.database.sessions import WriteSession
+from service.policy.succession import HASH_BYTES, SMOOTHING, Successors, hashes_of
 from service.recommendations.repository import LIVE, Catalogue, Sampled, Session, sampled
 
 LOCK_KEY = 0x5E47EC
 """Key of the advisory lock under which successors are counted; see also `service.items.write_repository.SPACES_KEY`."""
-HASH_BYTES = 8
-"""Of an id: the first of its SHA-256."""
 _CODE = np.dtype([("hash", f">u{HASH_BYTES}"), ("count", ">i4"), ("arrivals", ">i4")])
 _MOST_CODED = 2**31 - 1
-
-
-def hash_of(item_id: str) -> int:
-    """By what an item's id is told from others where there are many."""
-    return int.from_bytes(hashlib.sha256(item_id.encode()).digest()[:HASH_BYTES], "big")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +61,7 @@ def _count(within: int) -> TextClause:
             WINDOW later AS (PARTITION BY seen.domain, seen.user_key ORDER BY seen.first_seen_at, items.n)
         ), sums AS MATERIALIZED (
             SELECT n, CAST(sum(num_nonnulls({", ".join(after)})) AS bigint) AS total,
-                   sum(least(before, {within})) AS arrivals
+                   CAST(sum(least(before, {within})) AS double precision) AS arrivals
             FROM ordered GROUP BY n
         ), counted AS MATERIALIZED (
             SELECT item, successor, count(*) AS users FROM ({pairs}) AS pairs
@@ -93,13 +85,14 @@ def _count(within: int) -> TextClause:
                 SELECT 1 FROM made WHERE made.domain = held.domain AND made.item_id = held.item_id
             )
         ), domains AS (
-            SELECT domain, CAST(sum(total) AS bigint) AS pairs FROM made GROUP BY domain
+            SELECT items.domain, sum(power(sums.arrivals, {SMOOTHING})) AS mass FROM sums JOIN items USING (n)
+            WHERE sums.arrivals > 0 GROUP BY items.domain
         ), domains_forgotten AS (
             DELETE FROM successor_totals WHERE domain NOT IN (SELECT domain FROM domains)
         ), domains_written AS (
-            INSERT INTO successor_totals AS held (domain, pairs, counted_at) SELECT domain, pairs, :now FROM domains
-            ON CONFLICT (domain) DO UPDATE SET pairs = excluded.pairs, counted_at = excluded.counted_at
-            WHERE held.pairs <> excluded.pairs
+            INSERT INTO successor_totals AS held (domain, mass, counted_at) SELECT domain, mass, :now FROM domains
+            ON CONFLICT (domain) DO UPDATE SET mass = excluded.mass, counted_at = excluded.counted_at
+            WHERE held.mass <> excluded.mass
         )
         INSERT INTO item_successors (domain, item_id, total, kept, successor_ids, codes, counted_at)
         SELECT domain, item_id, total, kept, successor_ids, codes, :now FROM made WHERE NOT EXISTS (
@@ -152,34 +145,9 @@ async def count_successors(session: WriteSession, now: datetime, graph: Graph) -
     await session.execute(_count(graph.within), values)
 
 
-@dataclass(frozen=True, slots=True)
-class Successors:
-    """What users took up soon after n items, e edges in all.
-
-    Attributes:
-        pairs: of the whole domain.
-        totals: (n,) all pairs of each item and a later one; 0 of an item that nobody had before another.
-        kept: (n,) those of them that are among the edges.
-        row: (e,) from which of the n items an edge goes, in their order, then by count, the heaviest first.
-        hash: (e,) `hash_of` the item that it goes to.
-        count: (e,) how many users have that one soon after.
-        arrivals: (e,) in how many pairs of the domain that one is the later one.
-        place: (e,) of the edge among those of its item, from 0.
-    """
-
-    pairs: int
-    totals: NDArray[np.int64]
-    kept: NDArray[np.int64]
-    row: NDArray[np.int64]
-    hash: NDArray[np.uint64]
-    count: NDArray[np.int64]
-    arrivals: NDArray[np.int64]
-    place: NDArray[np.int64]
-
-
 _SUCCESSORS = text(
     f"""
-    SELECT coalesce((SELECT pairs FROM successor_totals WHERE domain = :domain), 0) AS pairs,
+    SELECT coalesce((SELECT mass FROM successor_totals WHERE domain = :domain), 0) AS mass,
            array_agg(coalesce(held.total, 0) ORDER BY asked.place) AS totals,
            array_agg(coalesce(held.kept, 0) ORDER BY asked.place) AS kept,
            array_agg(coalesce(length(held.codes) / {_CODE.itemsize}, 0) ORDER BY asked.place) AS edges,
@@ -191,20 +159,21 @@ _SUCCESSORS = text(
 
 
 async def successors(session: Session, domain: str, ids: Sequence[str]) -> Successors:
-    """What users took up soon after these items."""
+    """What users took up soon after these items, which are all different."""
     row = (await session.execute(_SUCCESSORS, {"ids": list(ids), "domain": domain})).one()
     edges = np.array(row.edges or [], np.int64)
     codes = np.frombuffer(row.codes or b"", _CODE)
     first = np.cumsum(edges) - edges
     return Successors(
-        pairs=row.pairs,
+        items=hashes_of(ids),
         totals=np.array(row.totals or [], np.int64),
         kept=np.array(row.kept or [], np.int64),
         row=np.repeat(np.arange(len(edges)), edges),
-        hash=codes["hash"].astype(np.uint64),
-        count=codes["count"].astype(np.int64),
+        hashes=codes["hash"].astype(np.uint64),
+        counts=codes["count"].astype(np.int64),
         arrivals=codes["arrivals"].astype(np.int64),
         place=np.arange(len(codes)) - np.repeat(first, edges),
+        mass=row.mass,
     )
 
 

@@ -54,7 +54,10 @@ def view_of(popular: Sampled, drawn: Sampled, items: float) -> View:
         items: how many there are in all.
     """
     known = set(popular.ids)
-    others = np.array([n for n, item_id in enumerate(drawn.ids) if item_id not in known], np.int64)
+    # In an order of their own: of the same items every replica makes the same to the last digit.
+    others = np.array(
+        sorted((n for n, one in enumerate(drawn.ids) if one not in known), key=drawn.ids.__getitem__), int
+    )
     vectors = np.concatenate([popular.vectors, drawn.vectors[others]])
     each = max(items - len(popular.ids), len(others)) / max(len(others), 1)
     users = np.concatenate([popular.users, drawn.users[others]])

@@ -28,6 +28,7 @@ from bench.recommend.popularity import PRIORS, Crowd
 from bench.recommend.protocol import PHASES, History, gains
 from bench.recommend.replay import Replayed, replay, shortened
 from bench.recommend.scoring import ranks
+from bench.recommend.succession import Steps, hashed
 from bench.recommend.tune import relative, tune
 from bench.recommend.worlds import Answers, World, ask
 from service.detection.profile import Profile
@@ -35,6 +36,7 @@ from service.detection.topics import Vectors
 from service.evaluation.streams import Stream
 from service.policy.experts import Remembered, mix
 from service.policy.kernel import kernel
+from service.policy.succession import WITHIN, densities, own_steps
 
 SUBJECTS, EACH, DIM = 6, 15, 16
 CHANGE, LENGTH = 30, 50
@@ -79,7 +81,8 @@ def profile() -> Profile:
 @pytest.fixture(scope="module")
 def world(vectors: Vectors, people: list[History], profile: Profile) -> World:
     crowd = Crowd(people, len(vectors))
-    return World(vectors, people, crowd, profile, profile.assign(vectors), [[CHANGE]] * len(people))
+    steps = Steps(people, len(vectors), moments=8)
+    return World(vectors, people, crowd, steps, profile, profile.assign(vectors), [[CHANGE]] * len(people))
 
 
 def test_popularity_counts_people_and_never_sees_the_future() -> None:
@@ -96,6 +99,26 @@ def test_popularity_of_late_agrees_with_looking_at_every_behavior(lately: int) -
     for time, counts in zip(asked, Crowd(crowd, 8, lately).before(asked), strict=True):
         late = [set(one.stream.items[(one.times < time) & (one.times >= time - lately)].tolist()) for one in crowd]
         assert counts.tolist() == [sum(item in had for had in late) for item in range(8)]
+
+
+def test_steps_are_those_that_people_had_taken_before() -> None:
+    rng = np.random.default_rng(7)
+    people = [history(rng.integers(9, size=30), np.sort(rng.integers(60, size=30)).tolist()) for _ in range(20)]
+    steps = Steps(people, 9, moments=6)
+    for time in (0, 13, 30, 59, 100):
+        graph = steps.before(time)
+        later = [moment for moment in steps.moments if moment <= time]
+        counted = np.zeros((9, 9), int)
+        for one in people:
+            first = dict(zip(one.stream.items[::-1].tolist(), one.times[::-1].tolist(), strict=True))
+            order = list(dict.fromkeys(one.stream.items.tolist()))
+            for at, item in enumerate(order):
+                for after in order[at + 1 : at + 1 + WITHIN]:
+                    counted[item, after] += bool(later) and first[after] < later[-1]
+        assert graph.totals.tolist() == counted.sum(axis=1).tolist()
+        assert graph.arrivals.tolist() == counted.sum(axis=0).tolist()
+        assert graph.edges.toarray().tolist() == np.where(counted > 1, counted, 0).tolist()
+    assert steps.before(100).kept.sum() > 100
 
 
 def test_a_prior_follows_counts_only_where_they_say_something() -> None:
@@ -123,7 +146,7 @@ def test_ranks_are_those_of_sorting_what_was_not_seen(world: World) -> None:
     one = replayed(world, items)
     assert [moment.position for moment in one.moments] == [1, 3, 4, 5, 7]
     methods: list[Method] = [Newest("cosine", MEAN, 2), Newest("kernel", NO_PRIOR, 2), POPULAR]
-    found = ranks(one, world.vectors, world.crowd, methods)
+    found = ranks(one, world.vectors, world.crowd, world.steps, methods)
     counts = list(world.crowd.before(np.array([moment.position for moment in one.moments])))
     for column, moment in enumerate(one.moments):
         last = world.vectors[items[max(moment.position - 2, 0) : moment.position]]
@@ -143,7 +166,7 @@ def test_ranks_are_those_of_sorting_what_was_not_seen(world: World) -> None:
 def test_what_comes_later_changes_no_earlier_rank(world: World) -> None:
     items = world.people[0].stream.items.tolist()
     short, whole = replayed(world, items[:40]), replayed(world, [*items[:40], *range(60, 70)])
-    early, late = (ranks(one, world.vectors, world.crowd, EVERY) for one in (short, whole))
+    early, late = (ranks(one, world.vectors, world.crowd, world.steps, EVERY) for one in (short, whole))
     assert np.array_equal(early, late[:, : early.shape[1]])
 
 
@@ -155,16 +178,23 @@ def test_the_policy_is_the_services_own(world: World) -> None:
     prior = PRIORS[SHIPPED](counts)
     behaviors = world.vectors[items[moment.kept]]
     scale = kernel(behaviors, world.vectors) @ (prior / prior.sum())
+    graph = world.steps.before(int(one.history.times[moment.position]))
+    had, fresh = items[moment.kept], one.fresh[moment.kept]
+    followed = graph.successors(np.unique(had))
+    own = densities(followed, hashed(had), hashed(had), own_steps(hashed(had), fresh))
     seen = Remembered(
-        kernel(behaviors, behaviors) / scale, np.ones(len(behaviors), np.float32), moment.kept, moment.regimes,
-        moment.inclusion, one.fresh[moment.kept],
+        np.stack([kernel(behaviors, behaviors) / scale, own]), np.ones(len(behaviors), np.float32), moment.kept,
+        moment.regimes, moment.inclusion, fresh,
     )  # fmt: skip
     mixture = mix(seen)
-    density = kernel(world.vectors, behaviors) @ (mixture.memory / scale)
+    assert mixture.memory[1].any()
+    assert (own != 1.0).any()
+    density = kernel(world.vectors, behaviors) @ (mixture.memory[0] / scale)
+    density += densities(followed, hashed(had), hashed(np.arange(len(world.vectors)))) @ mixture.memory[1]
     scores = prior * (mixture.domain + (1 - mixture.domain) * density)
     target = items[moment.position]
     others = np.setdiff1d(np.arange(len(world.vectors)), items[: moment.position + 1])
-    found = ranks(one, world.vectors, world.crowd, [POLICY])[0, -1]
+    found = ranks(one, world.vectors, world.crowd, world.steps, [POLICY])[0, -1]
     assert found == pytest.approx((scores[others] > scores[target]).sum(), abs=1)
 
 

@@ -29,6 +29,21 @@ def test_truncated_texts_are_told(api: httpx.Client) -> None:
     assert answer["truncated"] == [1]
 
 
+def test_what_texts_are_about_is_told_if_asked_for(api: httpx.Client) -> None:
+    texts = ["tomato seedlings and garden harvest", "best eyepiece for viewing Saturn", "planting a herb garden"]
+    answer = api.post("/encode", json={"texts": texts, "include": ["topics"]}).json()
+    garden, sky, herbs = answer["topics"]
+    for topics in answer["topics"]:
+        shares = [topic["share"] for topic in topics]
+        assert 1 <= len(topics) <= 3
+        assert shares == sorted(shares, reverse=True)
+        assert 0.05 <= min(shares) <= sum(shares) <= 1.0001
+    assert {topic["topic"] for topic in garden} & {topic["topic"] for topic in herbs}
+    assert not {topic["topic"] for topic in garden} & {topic["topic"] for topic in sky}
+    assert any("garden" in topic["label"] for topic in garden + herbs)
+    assert api.post("/encode", json={"texts": texts}).json()["topics"] is None
+
+
 @pytest.mark.parametrize(
     ("request_", "field"),
     [
@@ -38,6 +53,7 @@ def test_truncated_texts_are_told(api: httpx.Client) -> None:
         ({"texts": ["x" * 8193]}, "texts[0]"),
         ({"texts": "a"}, "texts"),
         ({"text": ["a"]}, "texts"),
+        ({"texts": ["a"], "include": ["topic"]}, "include[0]"),
     ],
 )
 def test_bad_input_names_the_field(request_: dict[str, object], field: str, api: httpx.Client) -> None:

@@ -105,6 +105,10 @@ async def test_an_item_with_an_embedding_is_usable_at_once(service: Service) -> 
     told = await service.get("cold", include="vectors")
     assert told["encoding"] == "ready"
     np.testing.assert_allclose(told["vector"], vector / np.linalg.norm(vector), atol=1e-3)
+    assert told["topics"] is None
+    about = [await service.get(item_id, include="topics") for item_id in ("cold", "warm")]
+    assert [one["topics"] for one in about] == [[], None]  # no profile; no vector yet
+    assert [one["vector"] for one in about] == [None, None]
     assert (await service.put({"item_id": "cold", "embedding": vector.tolist()}))["unchanged"] == 1
 
 

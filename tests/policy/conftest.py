@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from service.detection.topics import Vectors
-from service.policy.experts import Remembered
+from service.policy.experts import RELATIONS, Remembered
 from service.policy.memory import Memory
+from service.policy.succession import hashes_of
 from tests.detection import conftest as detection
 
 profile, params, draw = detection.profile, detection.params, detection.draw
@@ -27,7 +28,7 @@ def around(rng: np.random.Generator, centre: np.ndarray, n: int, spread: float =
 def remembered(rng: np.random.Generator, n: int, regimes: int = 1) -> Remembered:
     """Any memory of n behaviours: gaps in the stream, weights of which some are 0, and regimes one after the other."""
     return Remembered(
-        kernel=rng.gamma(0.7, 1.5, size=(n, n)).astype(np.float32),
+        densities=rng.gamma(0.7, 1.5, size=(len(RELATIONS), n, n)).astype(np.float32),
         weights=(rng.uniform(0.2, 2.0, n) * (rng.random(n) > 0.2)).astype(np.float32),
         positions=np.cumsum(rng.integers(1, 4, n)).astype(np.int64),
         regimes=np.sort(rng.integers(0, regimes, n)).astype(np.int64),
@@ -49,4 +50,5 @@ def memory_of(vectors: Vectors, regimes: Sequence[int], *, first: int = 0) -> Me
         fresh=np.ones(n, bool),
         event_ids=tuple(f"e{k}" for k in range(n)),
         item_ids=tuple(f"i{k}" for k in range(n)),
+        hashes=hashes_of([f"i{k}" for k in range(n)]),
     )

@@ -7,20 +7,34 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.policy.experts import ETA, EXPERTS, FLOOR, SHARE, Expert, Mixture, Remembered, mix, returning
+from service.policy.experts import (
+    ETA,
+    EXPERTS,
+    FLOOR,
+    RELATIONS,
+    SHARE,
+    Expert,
+    Mixture,
+    Remembered,
+    chances,
+    mix,
+    returning,
+)
 from service.policy.kernel import kernel, normalizers
 
 from .conftest import DIM, around, remembered, unit
 
 E = len(EXPERTS)
+LIKENESS, SUCCESSION = (RELATIONS.index(relation) for relation in ("likeness", "succession"))
 PLACE = {expert.name: place for place, expert in enumerate(EXPERTS)}
+DOMAINS = [PLACE["domain"], PLACE["returning"]]
 some = settings(max_examples=40, deadline=None)
 
 
 def prefix(memory: Remembered, n: int) -> Remembered:
     """The memory as it was after n behaviours, as far as regimes are concerned."""
-    cut = {field.name: getattr(memory, field.name)[:n] for field in fields(memory)} | {"kernel": memory.kernel[:n, :n]}
-    return Remembered(**cut)
+    cut = {field.name: getattr(memory, field.name)[:n] for field in fields(memory)}
+    return Remembered(**cut | {"densities": memory.densities[:, :n, :n]})
 
 
 def slow_returning(memory: Remembered) -> np.ndarray:
@@ -33,7 +47,7 @@ def slow_returning(memory: Remembered) -> np.ndarray:
         own = [j for j in range(n) if memory.regimes[j] == number]
         likelihood = 1.0
         for t in present:
-            likelihood *= FLOOR + (1 - FLOOR) * sum(float(memory.kernel[t, j]) for j in own) / len(own)
+            likelihood *= FLOOR + (1 - FLOOR) * sum(float(memory.densities[LIKENESS, t, j]) for j in own) / len(own)
         likelihoods.append(likelihood)
     total = 1.0 + sum(likelihoods)
     found = dict(zip(earlier, likelihoods, strict=True))
@@ -52,7 +66,7 @@ def held(expert: Expert, memory: Remembered, recall: np.ndarray, newest: int) ->
 def slow_mix(memory: Remembered) -> Mixture:
     """The fixed-share forecaster as the module's docstring states it, all weights computed anew each time."""
     n, recall = len(memory.weights), slow_returning(memory)
-    learnt = np.full(E, 1 / E)
+    learnt = chances()
     for t in range(1, n):
         if not memory.fresh[t]:
             continue
@@ -62,17 +76,18 @@ def slow_mix(memory: Remembered) -> Mixture:
             if expert.scope == "regime":
                 counts = counts * (memory.regimes[:t] == memory.regimes[t])
             if counts.sum() > 0:
-                predicted[e] = counts @ memory.kernel[t, :t] / counts.sum()
+                density = memory.densities[RELATIONS.index(expert.relation), t, :t]
+                predicted[e] = counts @ density / counts.sum()
         learnt = learnt * (FLOOR + (1 - FLOOR) * predicted) ** ETA
-        learnt = (1 - SHARE) * learnt / learnt.sum() + SHARE / E
-    total = np.zeros(n)
+        learnt = (1 - SHARE) * learnt / learnt.sum() + SHARE * chances()
+    total = np.zeros((len(RELATIONS), n))
     for e, expert in enumerate(EXPERTS):
         counts = held(expert, memory, recall, n - 1) if n else np.zeros(0)
         if expert.scope == "regime":
             counts = counts * memory.inclusion
         certainty = recall.max(initial=0.0) if expert.scope == "recall" else 1.0
         if counts.sum() > 0:
-            total += learnt[e] * certainty * counts / counts.sum()
+            total[RELATIONS.index(expert.relation)] += learnt[e] * certainty * counts / counts.sum()
     # What no expert remembers anything with is foretold by what everybody does.
     return Mixture(learnt, total / total.sum() if total.sum() > 0 else total, 1.0 - total.sum())
 
@@ -99,10 +114,10 @@ def test_returning_is_bayes_rule(seed: int, n: int, regimes: int) -> None:
 @some
 def test_weights_add_up_and_no_expert_is_ever_lost(seed: int, n: int) -> None:
     memory = remembered(np.random.default_rng(seed), n, 3)
-    memory.kernel[:] **= 8  # as sure as anything: some experts are ruined at once
+    memory.densities[:] **= 8  # as sure as anything: some experts are ruined at once
     mixture = mix(memory)
     assert mixture.weights.sum() == pytest.approx(1.0)
-    assert mixture.weights.min() >= SHARE / E * (1 - 1e-9)
+    assert (mixture.weights >= SHARE * chances() * (1 - 1e-9)).all()
     assert (mixture.memory >= 0).all()
     assert mixture.memory.sum() == pytest.approx(1.0 if memory.weights.any() else 0.0)
     assert 0.0 <= mixture.domain <= 1.0
@@ -111,7 +126,7 @@ def test_weights_add_up_and_no_expert_is_ever_lost(seed: int, n: int) -> None:
 def test_nothing_is_learnt_of_items_that_were_not_new() -> None:
     memory = remembered(np.random.default_rng(0), 30)
     memory.fresh[1:] = False
-    np.testing.assert_allclose(mix(memory).weights, 1 / E)
+    np.testing.assert_allclose(mix(memory).weights, chances())
 
 
 def test_without_any_weight_everybody_is_followed() -> None:
@@ -131,7 +146,7 @@ def of_vectors(parts: list[tuple[np.ndarray, int]]) -> Remembered:
     regimes = np.repeat(np.arange(len(parts)), [n for _, n in parts])
     n = len(vectors)
     return Remembered(
-        kernel=kernel(vectors, vectors) / scale,
+        densities=np.stack([kernel(vectors, vectors) / scale, np.ones((n, n), np.float32)]),
         weights=np.ones(n, np.float32),
         positions=np.arange(n),
         regimes=regimes,
@@ -151,10 +166,10 @@ def test_an_interest_that_comes_back_is_recognised() -> None:
     assert (found[30:60] < 0.01).all()
     assert not found[60:].any(), "the present regime is not its own return"
     mixture = mix(memory)
-    assert mixture.memory[:30].sum() > 3 * mixture.memory[30:60].sum()
+    assert mixture.memory[:, :30].sum() > 3 * mixture.memory[:, 30:60].sum()
     another = of_vectors([(A, 30), (B, 30), (C, 3)])
-    assert (returning(another) < 0.01).all()
-    assert mix(another).memory[:30].sum() < 0.2 * mixture.memory[:30].sum()
+    assert (returning(another) < 0.05).all()
+    assert mix(another).memory[:, :30].sum() < 0.2 * mixture.memory[:, :30].sum()
 
 
 def test_the_mixture_follows_a_change_and_trusts_the_long_term_without_one() -> None:
@@ -164,27 +179,42 @@ def test_the_mixture_follows_a_change_and_trusts_the_long_term_without_one() -> 
     changed.regimes[:] = 0
     changed.inclusion[:] = 1.0
     before, after = mix(steady).weights, mix(changed).weights
-    short, long = PLACE["newest_2"], PLACE["long_term"]
+    short, long = PLACE["regime_newest_3"], PLACE["regime"]
     assert after[short] > 2 * after[long]
     assert before[short] < 1.2 * before[long]
-    assert mix(changed).memory[60:].sum() > 0.8
+    assert mix(changed).memory[LIKENESS, 60:].sum() > 0.7
     # Told of the change, the regime's memory is the best from its second behaviour on.
-    told = mix(of_vectors([(A, 60), (B, 8)])).weights
-    assert told[PLACE["regime"]] > 2 * told[long]
+    told = mix(of_vectors([(A, 60), (B, 8)]))
+    assert told.weights[long] > 2 * after[long]
+    assert told.memory[LIKENESS, 60:].sum() > 0.85
+
+
+def test_who_goes_where_others_went_is_foretold_by_them() -> None:
+    """Items that are nothing like each other, each of which others took up after the one before."""
+    memory = remembered(np.random.default_rng(5), 40)
+    memory.weights[:] = 1.0
+    memory.fresh[:] = True
+    memory.densities[LIKENESS] = 0.5
+    memory.densities[SUCCESSION] = 0.5 + 30.0 * np.eye(40, k=-1)
+    mixture = mix(memory)
+    assert mixture.weights[PLACE["others_after_newest_3"]] > 0.7
+    assert mixture.memory[SUCCESSION].sum() > 0.6
+    memory.densities[:] = memory.densities[::-1].copy()
+    assert mix(memory).memory[SUCCESSION].sum() < 0.1
 
 
 def test_somebody_like_nobody_before_is_foretold_by_what_everybody_does() -> None:
     memory = remembered(np.random.default_rng(2), 60)
     memory.weights[:] = 1.0
     memory.fresh[:] = True
-    memory.kernel[:] = 0.05
+    memory.densities[:] = 0.05
     mixture = mix(memory)
     # Who could recall earlier regimes has none to recall, and says the same as who follows everybody.
     assert mixture.weights[PLACE["domain"]] == mixture.weights[PLACE["returning"]] == mixture.weights.max()
-    assert mixture.domain == pytest.approx(mixture.weights[[PLACE["domain"], PLACE["returning"]]].sum())
+    assert mixture.domain == pytest.approx(mixture.weights[DOMAINS].sum())
     assert mixture.domain > 0.9
-    memory.kernel[:] = 20.0
-    assert mix(memory).domain == pytest.approx(2 * SHARE / E, rel=0.2)
+    memory.densities[:] = 20.0
+    assert mix(memory).domain == pytest.approx(SHARE * chances()[DOMAINS].sum(), rel=0.2)
 
 
 def test_a_share_of_nothing_is_plain_bayes() -> None:
@@ -194,4 +224,5 @@ def test_a_share_of_nothing_is_plain_bayes() -> None:
     sequence = [mix(prefix(memory, n), share=0.0).weights for n in range(1, 7)]
     ratios = [mix(prefix(memory, n), share=0.0, eta=2.0).weights for n in range(1, 7)]
     for plain, twice in zip(sequence, ratios, strict=True):
-        np.testing.assert_allclose(twice, plain**2 / (plain**2).sum(), rtol=1e-9)
+        expected = plain**2 / chances()
+        np.testing.assert_allclose(twice, expected / expected.sum(), rtol=1e-9)

@@ -9,6 +9,7 @@ from service.detection.topics import Vectors
 from service.policy.kernel import kernel
 from service.policy.prior import EXPONENT, prior
 from service.policy.ranking import WIDE, Learnt, Pick, learn, questions, rank
+from service.policy.succession import PRIOR, SMOOTHING, Successors, hashes_of
 
 from .conftest import DIM, around, memory_of, unit
 
@@ -21,30 +22,42 @@ def sample(seed: int = 9, n: int = 200) -> tuple[Vectors, np.ndarray]:
     return unit(np.random.default_rng(seed).normal(size=(n, DIM))), np.full(n, 1 / n, np.float32)
 
 
-def someone(*parts: tuple[np.ndarray, int], seed: int = 0) -> Learnt:
+def someone(*parts: tuple[np.ndarray, int], seed: int = 0, successors: Successors | None = None) -> Learnt:
     """Behaviours around these centres one after the other, each part a regime."""
     rng = np.random.default_rng(seed)
     vectors = np.concatenate([around(rng, centre, n) for centre, n in parts])
-    return learn(memory_of(vectors, np.repeat(np.arange(len(parts)), [n for _, n in parts]).tolist()), *sample())
+    regimes = np.repeat(np.arange(len(parts)), [n for _, n in parts]).tolist()
+    return learn(memory_of(vectors, regimes), *sample(), successors)
 
 
 def ranked(learnt: Learnt, vectors: Vectors, users: list[int] | None = None, k: int = 5, **how: float) -> list[Pick]:
     counts = np.zeros(len(vectors), np.int64) if users is None else np.array(users)
-    return rank(learnt, vectors, counts, k, **({"shape": 1.0, "explore": 0.0, "diversity": 0.0} | how))
+    ids = [f"candidate {n}" for n in range(len(vectors))]
+    return rank(learnt, ids, vectors, counts, k, **({"shape": 1.0, "explore": 0.0, "diversity": 0.0} | how))
 
 
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 30), candidates=st.integers(0, 20), k=st.integers(1, 8))
 @some
 def test_scores_are_prior_times_density_relative_to_the_best(seed: int, n: int, candidates: int, k: int) -> None:
     rng = np.random.default_rng(seed)
-    learnt = someone((A, n), (B, n), seed=seed)
+    others = Successors(  # who went from the first two behaviours' items to the first candidate, among others
+        items=hashes_of(["i0", "i1"]), totals=np.array([40, 9]), kept=np.array([30, 4]), row=np.array([0, 1]),
+        hashes=hashes_of(["candidate 0", "candidate 0"]), counts=np.array([30, 4]), arrivals=np.array([60, 60]),
+        place=np.zeros(2, np.int64), mass=200.0,
+    )  # fmt: skip
+    learnt = someone((A, n), (B, n), seed=seed, successors=others)
     vectors, users = unit(rng.normal(size=(candidates, DIM))), rng.integers(0, 50, candidates)
     memory, mixture = learnt.memory, learnt.mixture
+    after = np.ones((candidates, len(memory)))
+    after[:, 0], after[:, 1] = (10 + PRIOR) / (40 + PRIOR), (5 + PRIOR) / (9 + PRIOR)
+    after[:1, 0] += 30 * 200.0 / 60**SMOOTHING / (40 + PRIOR)
+    after[:1, 1] += 4 * 200.0 / 60**SMOOTHING / (9 + PRIOR)
     densities = [
         mixture.domain
         + (1 - mixture.domain)
         * sum(
-            mixture.memory[j] * float(kernel(vectors[x][None], memory.vectors[j][None])[0, 0]) / learnt.scale[j]
+            mixture.memory[0, j] * float(kernel(vectors[x][None], memory.vectors[j][None])[0, 0]) / learnt.scale[j]
+            + mixture.memory[1, j] * after[x, j]
             for j in range(len(memory))
         )
         for x in range(candidates)
@@ -55,7 +68,7 @@ def test_scores_are_prior_times_density_relative_to_the_best(seed: int, n: int, 
     for pick in found:
         assert pick.score == pytest.approx(scores[pick.place] / scores.max(), rel=1e-3)
         # What behaviours add, and what the domain does, is all of it.
-        assert pick.parts.sum() + mixture.domain / densities[pick.place] == pytest.approx(1.0, rel=1e-3)
+        assert pick.parts.sum() + learnt.domain / densities[pick.place] == pytest.approx(1.0, rel=1e-3)
         assert (pick.parts >= 0).all()
 
 

@@ -3,11 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
 from service.detection.detector import MIN_HISTORY
-from service.policy.experts import EXPERTS
+from service.policy.experts import chances
 from service.recommendations import view
+from service.recommendations.successors import count_if_due
 
 from .conftest import OF_A_THEME, THEMES, Open, Service, behavior, catalogue, ids, stream, themes_of
 
@@ -29,7 +31,7 @@ async def test_a_new_user_gets_the_newest_items_while_nothing_is_popular(
     policy = await service.policy(user, domain)
     assert policy["policy"] == told["policy"]
     assert (policy["as_of"], policy["behaviors"], policy["changes"]) == (None, 0, 0)
-    assert {one["weight"] for one in policy["memories"]} == {round(1 / len(EXPERTS), 6)}
+    assert [one["weight"] for one in policy["memories"]] == chances().round(6).tolist()
 
 
 async def test_who_is_known_gets_items_near_to_the_present_interest(service: Service, user: str) -> None:
@@ -117,6 +119,40 @@ async def test_an_explanation_names_behaviours_and_topics_and_adds_up(service: S
     assert (first["category"], first["source"]) == ("opera", "present")
     events = [int(one["event_id"][1:]) for one in first["explanation"]["because"]]
     assert min(events) >= 30, "behaviours of the same theme speak for it"
+
+
+async def test_what_others_took_up_is_recommended_where_it_foretells(service: Service, user: str, domain: str) -> None:
+    """Items that are nothing like those before them, as in a basket; and what the user has seen does not come."""
+    await service.put(catalogue(), domain)
+    pairs = [(f"{THEMES[n]}-0", f"{THEMES[(n + 3) % len(THEMES)]}-1") for n in range(len(THEMES))]
+    rng = np.random.default_rng(3)
+    for other in range(24):
+        had = [item_id for n in rng.permutation(len(pairs))[:4] for item_id in pairs[n]]
+        await service.detect(f"{user}-{other}", [of(item_id, n) for n, item_id in enumerate(had)], domain)
+    own = [item_id for pair in pairs[:5] for item_id in pair] + [pairs[5][0]]
+    await service.detect(user, [of(item_id, n) for n, item_id in enumerate(own)], domain)
+    alone = await service.recommend(user, domain, k=3, explain=True)
+    assert all(one["relation"] == "likeness" for item in alone["items"] for one in item["explanation"]["because"])
+    assert await count_if_due(service.resources, timedelta(0))
+    told = await service.recommend(user, domain, k=5, explain=True)
+    first = told["items"][0]
+    assert first["item_id"] == pairs[5][1]
+    assert first["item_id"] not in ids(alone)
+    assert first["explanation"]["because"][0]["relation"] == "succession"
+    assert first["explanation"]["because"][0]["item_id"] == pairs[5][0]
+    weights = {one["name"]: one["weight"] for one in (await service.policy(user, domain))["memories"]}
+    assert max(weights, key=weights.__getitem__) == "others_after_newest_3"
+    for query in ({}, {"category": first["category"]}):
+        told = await service.recommend(user, domain, k=100, **query)
+        assert first["item_id"] in ids(told)
+        assert not {*own} & {*ids(told)}
+    told = await service.recommend(user, domain, k=20, category="chess")
+    assert {item["category"] for item in told["items"]} == {"chess"}
+
+
+def of(item_id: str, n: int) -> dict[str, Any]:
+    """A behaviour on an item of a catalogue."""
+    return behavior(item_id.split("-", maxsplit=1)[0], n, item_id)
 
 
 async def test_deleted_and_expired_items_never_come(service: Service, user: str, domain: str) -> None:

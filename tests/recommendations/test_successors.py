@@ -15,10 +15,10 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text
 
 from service.items import repository as items
+from service.policy.succession import SMOOTHING, WITHIN, hash_of
 from service.recommendations import counts, repository, successors_repository
 from service.recommendations.repository import Catalogue
-from service.recommendations.successors import KEPT, LEAST_USERS, MOST, SUCCESSORS, WITHIN, count_if_due
-from service.recommendations.successors_repository import hash_of
+from service.recommendations.successors import KEPT, LEAST_USERS, MOST, SUCCESSORS, count_if_due
 
 from .conftest import START, Json, Open, Service, behavior, catalogue, until
 
@@ -68,6 +68,18 @@ def recount(seen: Iterable[Seen], since: datetime) -> dict[tuple[str, str], Row]
         row.edges = sorted(row.edges, key=lambda edge: (-edge[1], edge[0].encode()))[:MOST]
         row.kept = sum(users for _, users, _ in row.edges)
     return dict(made)
+
+
+def mass(seen: Iterable[Seen], domain: str, since: datetime) -> float:
+    """Of a domain: how often each item comes soon after another, to the power."""
+    arrived = Counter[str]()
+    orders = defaultdict[str, list[tuple[datetime, bytes]]](list)
+    for name, user, item, first in seen:
+        if name == domain and first > since:
+            orders[user].append((first, item.encode()))
+    for order in orders.values():
+        arrived.update({item.decode(): min(place, WITHIN) for place, (_, item) in enumerate(sorted(order))})
+    return float(sum(times**SMOOTHING for times in arrived.values() if times))
 
 
 async def held(service: Service, domains: Iterable[str]) -> dict[tuple[str, str], Row]:
@@ -132,11 +144,10 @@ async def test_pairs_are_counted_as_one_by_one(service: Service, domain: str) ->
         assert await count_if_due(service.resources, ANEW)
         expected = recount(seen, datetime.now(UTC) - KEPT)
         assert await held(service, domains) == expected
-        totals = "SELECT domain, pairs FROM successor_totals WHERE domain = ANY(CAST(:domains AS text[]))"
-        pairs = await service.fetch(totals, domains=domains)
-        assert {row.domain: row.pairs for row in pairs} == {
-            name: sum(row.total for (of, _), row in expected.items() if of == name) for name in domains
-        }
+        totals = "SELECT domain, mass FROM successor_totals WHERE domain = ANY(CAST(:domains AS text[]))"
+        masses = {row.domain: row.mass for row in await service.fetch(totals, domains=domains)}
+        since = datetime.now(UTC) - KEPT
+        assert masses == pytest.approx({name: mass(seen, name, since) for name in domains})
     assert any(0 < row.kept < row.total for row in expected.values())
 
 
@@ -258,7 +269,7 @@ async def test_what_is_read_of_a_few_items_is_what_is_held(service: Service, dom
     await see(service, in_turn(domain, {"alone": ["only", "lonely"]}))
     await count_if_due(service.resources, ANEW)
     rows = await held(service, [domain])
-    asked = ["item-3", "nowhere", "only", "中", "item-3"]
+    asked = ["item-3", "nowhere", "only", "中"]
     async with service.resources.read_sessions() as session:
         read = await successors_repository.successors(session, domain, asked)
         nothing = await successors_repository.successors(session, domain, [])
@@ -267,17 +278,18 @@ async def test_what_is_read_of_a_few_items_is_what_is_held(service: Service, dom
     assert expected[0].edges
     assert expected[3].edges
     assert not expected[2].edges
-    assert read.pairs == sum(row.total for row in rows.values())
+    assert read.mass > 1.0
+    assert read.items.tolist() == [hash_of(item_id) for item_id in asked]
     assert read.totals.tolist() == [row.total for row in expected]
     assert read.kept.tolist() == [row.kept for row in expected]
-    assert list(zip(read.row, read.place, read.hash, read.count, read.arrivals, strict=True)) == [
+    assert list(zip(read.row, read.place, read.hashes, read.counts, read.arrivals, strict=True)) == [
         (row, place, hash_of(item_id), users, arrivals)
         for row, of in enumerate(expected)
         for place, (item_id, users, arrivals) in enumerate(of.edges)
     ]
-    assert read.hash.dtype == np.uint64
-    assert (nothing.pairs, len(nothing.totals), len(nothing.row)) == (read.pairs, 0, 0)
-    assert (elsewhere.pairs, elsewhere.totals.tolist(), len(elsewhere.hash)) == (0, [0] * len(asked), 0)
+    assert read.hashes.dtype == np.uint64
+    assert (nothing.mass, len(nothing.totals), len(nothing.row)) == (read.mass, 0, 0)
+    assert (elsewhere.mass, elsewhere.totals.tolist(), len(elsewhere.hashes)) == (0, [0] * len(asked), 0)
 
 
 async def test_items_at_places_are_named_if_they_may_be_recommended(service: Service, user: str, domain: str) -> None:

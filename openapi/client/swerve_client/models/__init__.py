@@ -4,6 +4,7 @@ from .batch_item import BatchItem
 from .batch_request import BatchRequest
 from .batch_response import BatchResponse
 from .because import Because
+from .because_relation import BecauseRelation
 from .behavior import Behavior
 from .catalogue_item import CatalogueItem
 from .catalogue_item_attributes import CatalogueItemAttributes
@@ -39,6 +40,7 @@ from .get_domain_mutations_bucket import GetDomainMutationsBucket
 from .get_history_encoding_format import GetHistoryEncodingFormat
 from .get_interest_encoding_format import GetInterestEncodingFormat
 from .get_item_encoding_format import GetItemEncodingFormat
+from .get_item_include_item import GetItemIncludeItem
 from .interest import Interest
 from .item_topic import ItemTopic
 from .items_progress import ItemsProgress
@@ -97,6 +99,7 @@ __all__ = (
     "BatchRequest",
     "BatchResponse",
     "Because",
+    "BecauseRelation",
     "Behavior",
     "CatalogueItem",
     "CatalogueItemAttributes",
@@ -132,6 +135,7 @@ __all__ = (
     "GetHistoryEncodingFormat",
     "GetInterestEncodingFormat",
     "GetItemEncodingFormat",
+    "GetItemIncludeItem",
     "Interest",
     "ItemsProgress",
     "ItemTopic",

@@ -6,6 +6,8 @@ from typing import Any, TypeVar, cast
 from attrs import define as _attrs_define
 from attrs import field as _attrs_field
 
+from ..models.because_relation import BecauseRelation, check_because_relation
+
 T = TypeVar("T", bound="Because")
 
 
@@ -16,11 +18,14 @@ class Because:
     Attributes:
         event_id (str):
         item_id (None | str):
+        relation (BecauseRelation): By which it speaks more: `likeness`, the item's text is like its own; `succession`,
+            others took the item up soon after its own.
         share (float): Of the item's score, 0 to 1.
     """
 
     event_id: str
     item_id: None | str
+    relation: BecauseRelation
     share: float
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -30,6 +35,8 @@ class Because:
         item_id: None | str
         item_id = self.item_id
 
+        relation: str = self.relation
+
         share = self.share
 
         field_dict: dict[str, Any] = {}
@@ -38,6 +45,7 @@ class Because:
             {
                 "event_id": event_id,
                 "item_id": item_id,
+                "relation": relation,
                 "share": share,
             }
         )
@@ -56,11 +64,14 @@ class Because:
 
         item_id = _parse_item_id(d.pop("item_id"))
 
+        relation = check_because_relation(d.pop("relation"))
+
         share = d.pop("share")
 
         because = cls(
             event_id=event_id,
             item_id=item_id,
+            relation=relation,
             share=share,
         )
 

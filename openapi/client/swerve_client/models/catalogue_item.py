@@ -12,6 +12,7 @@ from ..types import UNSET, Unset
 
 if TYPE_CHECKING:
     from ..models.catalogue_item_attributes import CatalogueItemAttributes
+    from ..models.item_topic import ItemTopic
 
 
 T = TypeVar("T", bound="CatalogueItem")
@@ -34,6 +35,8 @@ class CatalogueItem:
         text (None | str):
         updated_at (datetime.datetime):
         failure (None | str | Unset): Why its text could not be encoded.
+        topics (list[ItemTopic] | None | Unset): If asked for: the leading topics of the vector in use, at most three.
+            Null without a vector, empty without a profile for this model.
         vector (list[float] | None | str | Unset): The vector in use, if there is one and it was asked for; in half
             precision.
     """
@@ -48,6 +51,7 @@ class CatalogueItem:
     text: None | str
     updated_at: datetime.datetime
     failure: None | str | Unset = UNSET
+    topics: list[ItemTopic] | None | Unset = UNSET
     vector: list[float] | None | str | Unset = UNSET
     additional_properties: dict[str, Any] = _attrs_field(init=False, factory=dict)
 
@@ -82,6 +86,18 @@ class CatalogueItem:
         else:
             failure = self.failure
 
+        topics: list[dict[str, Any]] | None | Unset
+        if isinstance(self.topics, Unset):
+            topics = UNSET
+        elif isinstance(self.topics, list):
+            topics = []
+            for topics_type_0_item_data in self.topics:
+                topics_type_0_item = topics_type_0_item_data.to_dict()
+                topics.append(topics_type_0_item)
+
+        else:
+            topics = self.topics
+
         vector: list[float] | None | str | Unset
         if isinstance(self.vector, Unset):
             vector = UNSET
@@ -108,6 +124,8 @@ class CatalogueItem:
         )
         if failure is not UNSET:
             field_dict["failure"] = failure
+        if topics is not UNSET:
+            field_dict["topics"] = topics
         if vector is not UNSET:
             field_dict["vector"] = vector
 
@@ -116,6 +134,7 @@ class CatalogueItem:
     @classmethod
     def from_dict(cls: type[T], src_dict: Mapping[str, Any]) -> T:
         from ..models.catalogue_item_attributes import CatalogueItemAttributes  # noqa: PLC0415
+        from ..models.item_topic import ItemTopic  # noqa: PLC0415
 
         d = dict(src_dict)
         attributes = CatalogueItemAttributes.from_dict(d.pop("attributes"))
@@ -168,6 +187,28 @@ class CatalogueItem:
 
         failure = _parse_failure(d.pop("failure", UNSET))
 
+        def _parse_topics(data: object) -> list[ItemTopic] | None | Unset:
+            if data is None:
+                return data
+            if isinstance(data, Unset):
+                return data
+            try:
+                if not isinstance(data, list):
+                    raise TypeError()
+                topics_type_0 = []
+                _topics_type_0 = data
+                for topics_type_0_item_data in _topics_type_0:
+                    topics_type_0_item = ItemTopic.from_dict(topics_type_0_item_data)
+
+                    topics_type_0.append(topics_type_0_item)
+
+                return topics_type_0
+            except (TypeError, ValueError, AttributeError, KeyError):
+                pass
+            return cast(list[ItemTopic] | None | Unset, data)
+
+        topics = _parse_topics(d.pop("topics", UNSET))
+
         def _parse_vector(data: object) -> list[float] | None | str | Unset:
             if data is None:
                 return data
@@ -196,6 +237,7 @@ class CatalogueItem:
             text=text,
             updated_at=updated_at,
             failure=failure,
+            topics=topics,
             vector=vector,
         )
 

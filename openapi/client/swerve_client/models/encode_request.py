@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from attrs import define as _attrs_define
 
@@ -18,10 +18,12 @@ class EncodeRequest:
     Attributes:
         texts (list[str]):
         encoding_format (EncodeRequestEncodingFormat | Unset):  Default: 'float'.
+        include (list[Literal['topics']] | Unset): `topics`: what each text is about.
     """
 
     texts: list[str]
     encoding_format: EncodeRequestEncodingFormat | Unset = "float"
+    include: list[Literal["topics"]] | Unset = UNSET
 
     def to_dict(self) -> dict[str, Any]:
         texts = self.texts
@@ -29,6 +31,10 @@ class EncodeRequest:
         encoding_format: str | Unset = UNSET
         if not isinstance(self.encoding_format, Unset):
             encoding_format = self.encoding_format
+
+        include: list[Literal["topics"]] | Unset = UNSET
+        if not isinstance(self.include, Unset):
+            include = self.include
 
         field_dict: dict[str, Any] = {}
 
@@ -39,6 +45,8 @@ class EncodeRequest:
         )
         if encoding_format is not UNSET:
             field_dict["encoding_format"] = encoding_format
+        if include is not UNSET:
+            field_dict["include"] = include
 
         return field_dict
 
@@ -54,9 +62,20 @@ class EncodeRequest:
         else:
             encoding_format = check_encode_request_encoding_format(_encoding_format)
 
+        _include = d.pop("include", UNSET)
+        include: list[Literal["topics"]] | Unset = UNSET
+        if _include is not UNSET:
+            include = []
+            for include_item_data in _include:
+                include_item = cast(Literal["topics"], include_item_data)
+                if include_item != "topics":
+                    raise ValueError(f"include_item must match const 'topics', got '{include_item}'")
+                include.append(include_item)
+
         encode_request = cls(
             texts=texts,
             encoding_format=encoding_format,
+            include=include,
         )
 
         return encode_request

@@ -14,9 +14,10 @@ class MemoryWeight:
     """A way to weigh the past, and how far it is followed.
 
     Attributes:
-        name (str): `newest_N`: by age, one N behaviours old counts half; `long_term`: all alike; `regime`: the present
-            interest only; `regime_newest_N`: both; `returning`: earlier interests that the present one looks like the
-            return of; `domain`: what everybody likes.
+        name (str): `regime`: what is like the present interest; `regime_newest_N`: the same by age, a behaviour N
+            behaviours old counts half; `long_term`: what is like anything the user did; `returning`: what is like earlier
+            interests that the present one looks like the return of; `others_after_newest_N`: what others took up soon after
+            the user's items, by age; `domain`: what everybody likes.
         weight (float): 0 to 1; all weights add up to 1.
     """
 

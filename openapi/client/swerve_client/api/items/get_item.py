@@ -1,5 +1,5 @@
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -8,6 +8,7 @@ from ... import errors
 from ...client import AuthenticatedClient, Client
 from ...models.catalogue_item import CatalogueItem
 from ...models.get_item_encoding_format import GetItemEncodingFormat
+from ...models.get_item_include_item import GetItemIncludeItem
 from ...models.problem_details import ProblemDetails
 from ...types import UNSET, Response, Unset
 
@@ -16,7 +17,7 @@ def _get_kwargs(
     item_id: str,
     *,
     domain: str | Unset = "default",
-    include: list[Literal["vectors"]] | Unset = UNSET,
+    include: list[GetItemIncludeItem] | Unset = UNSET,
     encoding_format: GetItemEncodingFormat | Unset = "float",
 ) -> dict[str, Any]:
 
@@ -24,9 +25,12 @@ def _get_kwargs(
 
     params["domain"] = domain
 
-    json_include: list[Literal["vectors"]] | Unset = UNSET
+    json_include: list[str] | Unset = UNSET
     if not isinstance(include, Unset):
-        json_include = include
+        json_include = []
+        for include_item_data in include:
+            include_item: str = include_item_data
+            json_include.append(include_item)
 
     params["include"] = json_include
 
@@ -114,7 +118,7 @@ def sync_detailed(
     *,
     client: AuthenticatedClient,
     domain: str | Unset = "default",
-    include: list[Literal["vectors"]] | Unset = UNSET,
+    include: list[GetItemIncludeItem] | Unset = UNSET,
     encoding_format: GetItemEncodingFormat | Unset = "float",
 ) -> Response[CatalogueItem | ProblemDetails]:
     """An item of the catalogue
@@ -125,7 +129,8 @@ def sync_detailed(
         item_id (str): The item's id in your system.
         domain (str | Unset): Interests, calibration and policy are kept per domain. Default:
             'default'.
-        include (list[Literal['vectors']] | Unset): `vectors`: its vector.
+        include (list[GetItemIncludeItem] | Unset): `vectors`: its vector; `topics`: what it is
+            about.
         encoding_format (GetItemEncodingFormat | Unset): Of the vector. Default: 'float'.
 
     Raises:
@@ -155,7 +160,7 @@ def sync(
     *,
     client: AuthenticatedClient,
     domain: str | Unset = "default",
-    include: list[Literal["vectors"]] | Unset = UNSET,
+    include: list[GetItemIncludeItem] | Unset = UNSET,
     encoding_format: GetItemEncodingFormat | Unset = "float",
 ) -> CatalogueItem | ProblemDetails | None:
     """An item of the catalogue
@@ -166,7 +171,8 @@ def sync(
         item_id (str): The item's id in your system.
         domain (str | Unset): Interests, calibration and policy are kept per domain. Default:
             'default'.
-        include (list[Literal['vectors']] | Unset): `vectors`: its vector.
+        include (list[GetItemIncludeItem] | Unset): `vectors`: its vector; `topics`: what it is
+            about.
         encoding_format (GetItemEncodingFormat | Unset): Of the vector. Default: 'float'.
 
     Raises:
@@ -191,7 +197,7 @@ async def asyncio_detailed(
     *,
     client: AuthenticatedClient,
     domain: str | Unset = "default",
-    include: list[Literal["vectors"]] | Unset = UNSET,
+    include: list[GetItemIncludeItem] | Unset = UNSET,
     encoding_format: GetItemEncodingFormat | Unset = "float",
 ) -> Response[CatalogueItem | ProblemDetails]:
     """An item of the catalogue
@@ -202,7 +208,8 @@ async def asyncio_detailed(
         item_id (str): The item's id in your system.
         domain (str | Unset): Interests, calibration and policy are kept per domain. Default:
             'default'.
-        include (list[Literal['vectors']] | Unset): `vectors`: its vector.
+        include (list[GetItemIncludeItem] | Unset): `vectors`: its vector; `topics`: what it is
+            about.
         encoding_format (GetItemEncodingFormat | Unset): Of the vector. Default: 'float'.
 
     Raises:
@@ -230,7 +237,7 @@ async def asyncio(
     *,
     client: AuthenticatedClient,
     domain: str | Unset = "default",
-    include: list[Literal["vectors"]] | Unset = UNSET,
+    include: list[GetItemIncludeItem] | Unset = UNSET,
     encoding_format: GetItemEncodingFormat | Unset = "float",
 ) -> CatalogueItem | ProblemDetails | None:
     """An item of the catalogue
@@ -241,7 +248,8 @@ async def asyncio(
         item_id (str): The item's id in your system.
         domain (str | Unset): Interests, calibration and policy are kept per domain. Default:
             'default'.
-        include (list[Literal['vectors']] | Unset): `vectors`: its vector.
+        include (list[GetItemIncludeItem] | Unset): `vectors`: its vector; `topics`: what it is
+            about.
         encoding_format (GetItemEncodingFormat | Unset): Of the vector. Default: 'float'.
 
     Raises:
