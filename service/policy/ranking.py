@@ -17,7 +17,7 @@ from service.policy.kernel import kernel
 from service.policy.memory import Memory
 from service.policy.prior import prior
 from service.policy.probes import middles, probes
-from service.policy.succession import Successors, hashes_of, next_items, unknown
+from service.policy.succession import Successors, hashes_of, next_items, unknown, votes
 from service.policy.succession import densities as succession
 
 Source = Literal["present", "long_term", "returning", "domain", "exploration"]
@@ -162,33 +162,32 @@ def rank(
         explore: 0 to 1, share of them, rounded down, that go by the domain's prior alone; they come last.
         diversity: 0 to 1, see `diversity`.
     """
-    parts = _parts(learnt, item_ids, vectors)
-    densities = learnt.domain + (1.0 - learnt.mixture.domain) * parts.sum(axis=(0, 2), dtype=np.float64)
+    memory, (near, followed) = learnt.memory, learnt.mixture.memory
+    counts, behind = (near / learnt.scale).astype(np.float32), 1.0 - learnt.mixture.domain
+    likeness, hashes = kernel(vectors, memory.vectors), hashes_of(item_ids)
+    after = votes(learnt.successors, memory.hashes, followed, hashes)
+    densities = learnt.domain + behind * ((likeness @ counts).astype(np.float64) + after)
     liked = prior(users, shape)
     scores = liked * densities
     scores /= max(float(scores.max(initial=0.0)), SMALLEST)
     to_try = int(explore * k)
     widest = np.argsort(-scores, kind="stable")[: WIDE * k]
-    followed = widest[diversify(vectors[widest], scores[widest], k - to_try, strength=diversity)]
+    chosen = widest[diversify(vectors[widest], scores[widest], k - to_try, strength=diversity)]
     others = np.argsort(-liked, kind="stable")
-    tried = others[~np.isin(others, followed)][:to_try]
-    picks: list[Pick] = []
-    for place in [*followed.tolist(), *tried.tolist()]:
-        shares = (
-            (1.0 - learnt.mixture.domain) * parts[:, place].astype(np.float64) / max(float(densities[place]), SMALLEST)
+    tried = others[~np.isin(others, chosen)][:to_try]
+    places = np.concatenate([chosen, tried])
+    told = succession(learnt.successors, memory.hashes, hashes[places]) - learnt.unknown
+    parts = np.stack([likeness[places] * counts, np.maximum(told, 0.0) * followed])
+    parts *= behind / np.maximum(densities[places], SMALLEST)[:, None]
+    return [
+        Pick(
+            place=int(place),
+            score=float(scores[place]),
+            source=_source(learnt, parts[:, n].sum(axis=0)) if n < len(chosen) else "exploration",
+            parts=parts[:, n],
         )
-        source = _source(learnt, shares.sum(axis=0)) if len(picks) < len(followed) else "exploration"
-        picks.append(Pick(place, float(scores[place]), source, shares))
-    return picks
-
-
-def _parts(learnt: Learnt, item_ids: Sequence[str], vectors: Vectors) -> NDArray[np.float32]:
-    """(R, c, n) what each behaviour says for each candidate, by each of `RELATIONS`."""
-    memory = learnt.memory
-    near, followed = learnt.mixture.memory.astype(np.float32)
-    likeness = kernel(vectors, memory.vectors) * (near / learnt.scale)
-    after = succession(learnt.successors, memory.hashes, hashes_of(item_ids)) - learnt.unknown.astype(np.float32)
-    return np.stack([likeness, np.maximum(after, 0.0) * followed])
+        for n, place in enumerate(places)
+    ]
 
 
 def _source(learnt: Learnt, shares: Floats) -> Source:

@@ -19,6 +19,7 @@ others for having been counted among them.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +42,7 @@ Ints = NDArray[np.int64]
 Hashes = NDArray[np.uint64]
 
 
+@lru_cache(maxsize=1 << 16)
 def hash_of(item_id: str) -> int:
     """By what an item is told from others, where there are many."""
     return int.from_bytes(hashlib.sha256(item_id.encode()).digest()[:HASH_BYTES], "big")
@@ -170,6 +172,24 @@ def unknown(successors: Successors, behaviors: Hashes, *, prior: float = PRIOR) 
     return out
 
 
+def votes(successors: Successors, behaviors: Hashes, memory: Floats, items: Hashes, *, prior: float = PRIOR) -> Floats:
+    """(c,) for each item, the sum over behaviours of memory times what of g(x | j) was seen: `densities - unknown`.
+
+    Args:
+        successors: of the behaviours' items, as far as they are known.
+        behaviors: (n,) hashes of their items.
+        memory: (n,) how much each behaviour counts.
+        items: (c,) hashes, all different.
+        prior: kappa.
+    """
+    to = _places(items, successors.hashes)
+    kept = to >= 0
+    each = _weights(successors, behaviors, memory, prior)[successors.row[kept]]
+    usual = successors.arrivals[kept] ** SMOOTHING / max(successors.mass, 1.0)
+    voted = np.bincount(to[kept], each * successors.counts[kept] / usual, minlength=len(items))
+    return np.asarray(voted, np.float64)
+
+
 def next_items(
     successors: Successors, behaviors: Hashes, memory: Floats, most: int, *, prior: float = PRIOR
 ) -> list[tuple[int, int]]:
@@ -184,15 +204,20 @@ def next_items(
     """
     if not len(successors.row):
         return []
-    row = _places(successors.items, behaviors)
-    counted = np.bincount(row[row >= 0], memory[row >= 0], minlength=len(successors.items))
-    weights = counted / (successors.totals + prior)
+    weights = _weights(successors, behaviors, memory, prior)
     counting = np.flatnonzero(weights[successors.row] > 0.0)
     _, first, which = np.unique(successors.hashes[counting], return_index=True, return_inverse=True)
     edges = counting[first]
     probable = np.bincount(which, weights[successors.row[counting]] * successors.counts[counting])
     chosen = edges[np.argsort(-probable, kind="stable")[:most]]
     return [(int(successors.row[edge]), int(successors.place[edge])) for edge in chosen]
+
+
+def _weights(successors: Successors, behaviors: Hashes, memory: Floats, prior: float) -> Floats:
+    """(i,) what one user who went on from each item counts."""
+    row = _places(successors.items, behaviors)
+    counted = np.bincount(row[row >= 0], memory[row >= 0], minlength=len(successors.items))
+    return np.asarray(counted / (successors.totals + prior), np.float64)
 
 
 def _places(among: Hashes, wanted: Hashes) -> Ints:

@@ -19,6 +19,7 @@ from service.policy.succession import (
     next_items,
     own_steps,
     unknown,
+    votes,
 )
 
 some = settings(max_examples=40, deadline=None)
@@ -85,6 +86,17 @@ def test_densities_are_what_the_formula_gives(seed: int, users: int, n: int) -> 
             if not edge.any():
                 assert got[row, column] == pytest.approx(unknown(found, hashes_of([start]))[0])
             assert found.counts[edge].sum() in {0, counted[start, item]}
+
+
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(0, 8))
+@some
+def test_votes_are_what_of_the_densities_was_seen(seed: int, n: int) -> None:
+    rng = np.random.default_rng(seed)
+    found = successors(orders(seed, 12), NAMES[: n + 1])
+    behaviors: list[str | None] = [*(NAMES[j] for j in rng.integers(len(NAMES), size=7)), None]
+    memory, own = rng.random(len(behaviors)), hashes_of(behaviors)
+    expected = (densities(found, own, hashes_of(NAMES)) - unknown(found, own)) @ memory
+    np.testing.assert_allclose(votes(found, own, memory, hashes_of(NAMES)), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_they_are_a_density_where_nothing_is_left_out_and_nothing_smoothed() -> None:
