@@ -86,16 +86,6 @@ class Successors:
         return cls(hashes, ints, ints, ints, hashes, ints, ints, ints, 1.0)
 
 
-def newest_items(item_ids: Sequence[str | None], most: int = ASKED) -> list[str]:
-    """The items of behaviours, oldest first, each once: those of the newest behaviours.
-
-    >>> newest_items(["a", "b", None, "a", "c"], 2)
-    ['c', 'a']
-    """
-    newest = dict.fromkeys(item_id for item_id in reversed(item_ids) if item_id is not None)
-    return list(newest)[:most]
-
-
 def own_steps(hashes: Hashes, fresh: NDArray[np.bool_], within: int = WITHIN) -> NDArray[np.bool_]:
     """(n, n) whether the user went to t's item (row) soon after j's (column), and so is counted among who did.
 

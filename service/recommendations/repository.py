@@ -1,115 +1,22 @@
-"""SQL of recommendations: what is held of the user, and what is known of candidates."""
+"""SQL of recommendations: what a catalogue has, what is popular in it, and what a user has seen."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Row, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import Row, text
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.types import Text
 
 from service.database.sessions import ReadSession, WriteSession
-from service.database.tables import UserStateRow
 from service.items.halves import decode
-from service.policy.memory import Behavior
 
 Session = ReadSession | AsyncConnection
 
 LOCK_KEY = 0x5E47EA
 """Key of the advisory lock under which popularity is counted; see also `service.items.write_repository.SPACES_KEY`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A user's state, by column, and memory; all None and empty where nothing is held.
-
-    Attributes:
-        behaviors: those that are kept one by one in the space that was asked for, in the order of the user's stream.
-    """
-
-    state: bytes | None = None
-    pending: bytes | None = None
-    space: str | None = None
-    profile_id: str | None = None
-    since: datetime | None = None
-    behaviors: Sequence[Behavior] = ()
-
-
-_COLUMNS = tuple(field.name for field in fields(Behavior))
-# One row, its behaviours as arrays: a hundred small ones, and a second statement, would cost more.
-_HELD = text(
-    f"""
-    SELECT held.state, held.pending, held.space, held.profile_id, held.since, memory.*
-    FROM user_states AS held CROSS JOIN LATERAL (
-        SELECT {", ".join(f"array_agg({name}) AS {name}" for name in _COLUMNS)} FROM (
-            SELECT {", ".join(_COLUMNS)} FROM user_memory
-            WHERE domain = :domain AND user_key = :user_key AND space = :space
-            ORDER BY counted_at, occurred_at, event_id
-        ) AS ordered
-    ) AS memory
-    WHERE held.domain = :domain AND held.user_key = :user_key
-    """  # noqa: S608 - of this module's own words
-).bindparams(
-    bindparam("domain", type_=Text),
-    bindparam("user_key", type_=UserStateRow.user_key.type),
-    bindparam("space", type_=Text),
-)
-
-
-async def held(session: Session, domain: str, user_key: bytes, space: str) -> Held:
-    """What is held of the user, with the behaviours of that space."""
-    values = {"domain": domain, "user_key": user_key, "space": space}
-    row = (await session.execute(_HELD, values)).one_or_none()
-    if row is None:
-        return Held()
-    columns = [getattr(row, name) or () for name in _COLUMNS]
-    return Held(
-        row.state,
-        row.pending,
-        row.space,
-        row.profile_id,
-        row.since,
-        [Behavior(*values) for values in zip(*columns, strict=True)],
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Marks:
-    """What is known of candidates, in their order.
-
-    Attributes:
-        users: (c,) how many users had to do with each lately.
-        seen: (c,) whether this user had.
-    """
-
-    users: NDArray[np.int64]
-    seen: NDArray[np.bool_]
-
-
-_MARKS = text(
-    """
-    SELECT array_agg(coalesce(item_popularity.users, 0) ORDER BY wanted.place) AS users,
-           array_agg(seen_items.item_id IS NOT NULL ORDER BY wanted.place) AS seen
-    FROM unnest(:ids) WITH ORDINALITY AS wanted (item_id, place)
-    LEFT JOIN item_popularity ON item_popularity.domain = :domain AND item_popularity.item_id = wanted.item_id
-    LEFT JOIN seen_items ON seen_items.domain = :domain AND seen_items.user_key = :user_key
-        AND seen_items.item_id = wanted.item_id
-    """
-).bindparams(
-    bindparam("ids", type_=ARRAY(Text)),
-    bindparam("domain", type_=Text),
-    bindparam("user_key", type_=UserStateRow.user_key.type),
-)
-
-
-async def marks(session: Session, domain: str, user_key: bytes, ids: Sequence[str]) -> Marks:
-    """What is known of these items and of this user with them."""
-    row = (await session.execute(_MARKS, {"ids": list(ids), "domain": domain, "user_key": user_key})).one()
-    return Marks(np.array(row.users or [], np.int64), np.array(row.seen or [], bool))
 
 
 @dataclass(frozen=True, slots=True)

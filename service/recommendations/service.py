@@ -17,8 +17,7 @@ from service.items.repository import Item
 from service.policy.experts import EXPERTS
 from service.policy.ranking import Learnt, Pick, learn, next_up, questions, rank
 from service.policy.schemas import MemoryWeight, PolicyInForce
-from service.policy.succession import Successors, newest_items
-from service.recommendations import repository, successors_repository
+from service.recommendations import candidates_repository, repository
 from service.recommendations.repository import Catalogue, Sampled
 from service.recommendations.schemas import (
     Because,
@@ -52,8 +51,7 @@ async def policy(resources: Resources, user_id: str, domain: str) -> PolicyInFor
     view = await resources.views.get(domain)
     async with _connected(resources) as connection:
         user = await standing(resources, connection, user_id, domain)
-        followed = await _followed(connection, user, domain)
-    learnt = await asyncio.to_thread(learn, user.memory, view.vectors, view.weights, followed)
+    learnt = await asyncio.to_thread(learn, user.memory, view.vectors, view.weights, user.successors)
     return PolicyInForce(
         user_id=user_id,
         domain=domain,
@@ -76,9 +74,8 @@ async def recommend(resources: Resources, user_id: str, query: RecommendationsQu
     view = await resources.views.get(query.domain)
     async with _connected(resources) as connection:
         user = await standing(resources, connection, user_id, query.domain)
-        followed = await _followed(connection, user, query.domain)
         # About a millisecond, which the way to a thread and back would add to.
-        learnt = learn(user.memory, view.vectors, view.weights, followed)
+        learnt = learn(user.memory, view.vectors, view.weights, user.successors)
         found = _Found(questions(learnt, QUESTIONS), next_up(learnt, FOLLOWED), view, query)
         candidates = await _candidates(resources, connection, user, found)
         candidates, picks, details = await _picked(connection, user, learnt, candidates, found)
@@ -103,15 +100,6 @@ async def _connected(resources: Resources) -> AsyncIterator[AsyncConnection]:
         if rotating:
             await connection.execution_options(isolation_level="REPEATABLE READ")
         yield connection
-
-
-async def _followed(connection: AsyncConnection, user: Standing, domain: str) -> Successors:
-    """What others took up after the newest of the user's items."""
-    asked = newest_items(user.memory.item_ids)
-    if not asked:
-        return Successors.none()
-    with timing.phase("database"):
-        return await successors_repository.successors(connection, domain, asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,18 +145,22 @@ async def _found_by_any(
             exclude=seen,
             ef_search=max(EF_SEARCH, query.k),
         )
-        after = await successors_repository.named(connection, catalogue, known.after)
         liked = known.view.popular
         if query.category is not None or seen:
             liked = await repository.liked(connection, catalogue, POPULAR, enough=query.k)
-    first: dict[str, int] = {}
-    for place, item_id in enumerate([*near.ids, *after.ids, *liked.ids]):
-        first.setdefault(item_id, place)
-    ids, vectors = list(first), np.concatenate([near.vectors, after.vectors, liked.vectors])[list(first.values())]
+    ids = [*near.ids, *liked.ids]
     with timing.phase("database"):
-        marks = await repository.marks(connection, query.domain, user.user_key, ids)
-    found = Sampled(ids, vectors, marks.users)
-    return found.at(np.flatnonzero(~marks.seen)) if query.exclude_seen else found
+        told = await candidates_repository.known(connection, catalogue, user.user_key, ids, known.after)
+    found = Sampled(
+        [*ids, *told.after.ids],
+        np.concatenate([near.vectors, liked.vectors, told.after.vectors]),
+        np.concatenate([told.users, told.after.users]),
+    )
+    left_out = np.concatenate([told.seen, told.after_seen]) & query.exclude_seen
+    first: dict[str, int] = {}
+    for place in np.flatnonzero(~left_out).tolist():
+        first.setdefault(found.ids[place], place)
+    return found.at(np.array(list(first.values()), np.int64))
 
 
 async def _picked(

@@ -12,7 +12,9 @@ from service.detection.state import State
 from service.policy.convert import policy_of
 from service.policy.memory import Memory, assemble
 from service.policy.schemas import Policy
-from service.recommendations import repository
+from service.policy.succession import Successors
+from service.recommendations import held_repository
+from service.recommendations.held_repository import Held
 from service.resources import Resources, detector_params
 from service.users import repository as users
 
@@ -27,6 +29,7 @@ class Standing:
         as_of: time of the newest behaviour.
         policy: that follows.
         memory: behaviours that are kept one by one.
+        successors: what others took up after the newest of their items.
     """
 
     user_key: bytes
@@ -34,6 +37,7 @@ class Standing:
     as_of: datetime | None
     policy: Policy
     memory: Memory
+    successors: Successors
 
 
 async def standing(resources: Resources, connection: AsyncConnection, user_id: str, domain: str) -> Standing:
@@ -50,11 +54,11 @@ async def standing(resources: Resources, connection: AsyncConnection, user_id: s
     if keys.others:
         key = await users.held_under(connection, keys)
     with timing.phase("database"):
-        held = await repository.held(connection, domain, key, resources.encoder.info.space)
+        held = await held_repository.held(connection, domain, key, resources.encoder.info.space)
     return _assembled(resources, key, held)
 
 
-def _assembled(resources: Resources, key: bytes, held: repository.Held) -> Standing:
+def _assembled(resources: Resources, key: bytes, held: Held) -> Standing:
     info, profile = resources.encoder.info, resources.profile
     params = detector_params(resources.settings, info.dim, profile)
     stored = restore(
@@ -75,4 +79,5 @@ def _assembled(resources: Resources, key: bytes, held: repository.Held) -> Stand
         as_of=as_of,
         policy=policy_of(params, state, since, as_of),
         memory=assemble([row for row in held.behaviors if row.arrival < state.behaviors], state, info.dim),
+        successors=held.successors,
     )

@@ -1,17 +1,14 @@
-"""SQL of what users took up soon after an item: counted anew for all, and read for a few items."""
+"""SQL of what users took up soon after an item: how it is counted anew for all, and how it is read for a few items."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
-from sqlalchemy import TextClause, bindparam, text
-from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.types import BigInteger, Text
+from sqlalchemy import Row, TextClause, text
 
 from service.database.sessions import WriteSession
 from service.policy.succession import HASH_BYTES, SMOOTHING, Successors, hashes_of
-from service.recommendations.repository import LIVE, Catalogue, Sampled, Session, sampled
 
 LOCK_KEY = 0x5E47EC
 """Key of the advisory lock under which successors are counted; see also `service.items.write_repository.SPACES_KEY`."""
@@ -145,27 +142,25 @@ async def count_successors(session: WriteSession, now: datetime, graph: Graph) -
     await session.execute(_count(graph.within), values)
 
 
-_SUCCESSORS = text(
-    f"""
+SUCCESSORS_OF_ASKED = f"""
     SELECT coalesce((SELECT mass FROM successor_totals WHERE domain = :domain), 0) AS mass,
+           array_agg(asked.item_id ORDER BY asked.place) AS asked,
            array_agg(coalesce(held.total, 0) ORDER BY asked.place) AS totals,
            array_agg(coalesce(held.kept, 0) ORDER BY asked.place) AS kept,
            array_agg(coalesce(length(held.codes) / {_CODE.itemsize}, 0) ORDER BY asked.place) AS edges,
-           string_agg(held.codes, '' ORDER BY asked.place) AS codes
-    FROM unnest(:ids) WITH ORDINALITY AS asked (item_id, place)
-    LEFT JOIN item_successors AS held ON held.domain = :domain AND held.item_id = asked.item_id
-    """  # noqa: S608 - of this module's own words
-).bindparams(bindparam("ids", type_=ARRAY(Text)), bindparam("domain", type_=Text))
+           string_agg(held.codes, '' ORDER BY asked.place) AS edge_codes
+    FROM asked LEFT JOIN item_successors AS held ON held.domain = :domain AND held.item_id = asked.item_id
+"""  # noqa: S608 - of this module's own words
+"""One row, of the items of `asked (item_id, place)`, which are all different; see `successors_of`."""
 
 
-async def successors(session: Session, domain: str, ids: Sequence[str]) -> Successors:
-    """What users took up soon after these items, which are all different."""
-    row = (await session.execute(_SUCCESSORS, {"ids": list(ids), "domain": domain})).one()
+def successors_of(row: Row[Any]) -> Successors:
+    """From a row of `SUCCESSORS_OF_ASKED`."""
     edges = np.array(row.edges or [], np.int64)
-    codes = np.frombuffer(row.codes or b"", _CODE)
+    codes = np.frombuffer(row.edge_codes or b"", _CODE)
     first = np.cumsum(edges) - edges
     return Successors(
-        items=hashes_of(ids),
+        items=hashes_of(row.asked or []),
         totals=np.array(row.totals or [], np.int64),
         kept=np.array(row.kept or [], np.int64),
         row=np.repeat(np.arange(len(edges)), edges),
@@ -175,34 +170,3 @@ async def successors(session: Session, domain: str, ids: Sequence[str]) -> Succe
         place=np.arange(len(codes)) - np.repeat(first, edges),
         mass=row.mass,
     )
-
-
-_NAMED = f"""
-    SELECT v.item_id, halfvec_send(v.vector) AS sent, coalesce(p.users, 0) AS users
-    FROM (
-        SELECT held.successor_ids[wanted.place + 1] AS item_id, min(wanted.n) AS n
-        FROM unnest(:from_ids, :places) WITH ORDINALITY AS wanted (item_id, place, n)
-        JOIN item_successors AS held ON held.domain = :domain AND held.item_id = wanted.item_id
-        GROUP BY 1
-    ) AS named
-    JOIN item_vectors AS v ON v.item_id = named.item_id
-    LEFT JOIN item_popularity AS p ON p.domain = v.domain AND p.item_id = v.item_id
-    WHERE {LIVE} {{conditions}}
-    ORDER BY named.n
-"""  # noqa: S608 - of this module's own words
-_NAMED_TYPES = (bindparam("from_ids", type_=ARRAY(Text)), bindparam("places", type_=ARRAY(BigInteger)))
-
-
-async def named(session: Session, catalogue: Catalogue, wanted: Sequence[tuple[str, int]]) -> Sampled:
-    """The items at these places among the successors of these items, each once, in the order in which they are wanted.
-
-    They are told apart by `hash_of`: counts that were replaced since the places were read may have others there.
-
-    Args:
-        session: any.
-        catalogue: items that are not in it are left out.
-        wanted: an item and a place among its successors, from 0.
-    """
-    statement = text(_NAMED.format(conditions=catalogue.conditions)).bindparams(*_NAMED_TYPES)
-    values = {"from_ids": [item_id for item_id, _ in wanted], "places": [place for _, place in wanted]}
-    return sampled((await session.execute(statement, catalogue.values | values)).all(), catalogue.dim)

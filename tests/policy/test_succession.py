@@ -15,7 +15,6 @@ from service.policy.succession import (
     densities,
     hash_of,
     hashes_of,
-    newest_items,
     next_items,
     own_steps,
     unknown,
@@ -164,8 +163,3 @@ def test_of_nobody_there_is_nothing_to_say() -> None:
     assert densities(none, hashes[:0], hashes).shape == (2, 0)
     assert next_items(none, hashes, np.ones(2), 5) == []
     assert unknown(none, hashes).tolist() == [1.0, 1.0]
-
-
-def test_the_newest_items_are_asked_for() -> None:
-    assert newest_items(["a", None, "b", "a", "c", None], 10) == ["c", "a", "b"]
-    assert newest_items([None]) == []

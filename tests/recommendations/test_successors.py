@@ -15,8 +15,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text
 
 from service.items import repository as items
-from service.policy.succession import SMOOTHING, WITHIN, hash_of
-from service.recommendations import counts, repository, successors_repository
+from service.policy.succession import ASKED, SMOOTHING, WITHIN, Successors, hash_of
+from service.recommendations import candidates_repository, counts, held_repository, repository
 from service.recommendations.repository import Catalogue
 from service.recommendations.successors import KEPT, LEAST_USERS, MOST, SUCCESSORS, count_if_due
 
@@ -263,25 +263,30 @@ async def test_a_replica_counts_by_itself(
     await until(counted)
 
 
-async def test_what_is_read_of_a_few_items_is_what_is_held(service: Service, domain: str) -> None:
+async def test_what_is_read_of_a_users_items_is_what_is_held(service: Service, user: str, domain: str) -> None:
     rng = np.random.default_rng(11)
     await see(service, [one for name in (domain, f"{domain}-other") for one in world(name, rng, range(90))])
     await see(service, in_turn(domain, {"alone": ["only", "lonely"]}))
     await count_if_due(service.resources, ANEW)
     rows = await held(service, [domain])
     asked = ["item-3", "nowhere", "only", "中"]
-    async with service.resources.read_sessions() as session:
-        read = await successors_repository.successors(session, domain, asked)
-        nothing = await successors_repository.successors(session, domain, [])
-        elsewhere = await successors_repository.successors(session, "nowhere", asked)
+    older = ["item-3", *(f"older-{n}" for n in range(ASKED - len(asked) + 1)), *reversed(asked)]
+    for name in (domain, "nowhere"):
+        await service.detect(user, [behavior("opera", n, item_id) for n, item_id in enumerate(older)], name)
+    read, elsewhere = await successors_of(service, user, domain), await successors_of(service, user, "nowhere")
+    nobody = await successors_of(service, "nobody", domain)
+    await service.detect("vague", [behavior("opera", 0, "none") | {"item_id": None}], domain)
+    nothing = await successors_of(service, "vague", domain)
     expected = [rows.get((domain, item_id), Row()) for item_id in asked]
+    more = ASKED - len(asked)  # the newest, each once
     assert expected[0].edges
     assert expected[3].edges
     assert not expected[2].edges
     assert read.mass > 1.0
-    assert read.items.tolist() == [hash_of(item_id) for item_id in asked]
-    assert read.totals.tolist() == [row.total for row in expected]
-    assert read.kept.tolist() == [row.kept for row in expected]
+    assert len(read.items) == ASKED
+    assert read.items.tolist()[: len(asked)] == [hash_of(item_id) for item_id in asked]
+    assert read.totals.tolist() == [row.total for row in expected] + [0] * more
+    assert read.kept.tolist() == [row.kept for row in expected] + [0] * more
     assert list(zip(read.row, read.place, read.hashes, read.counts, read.arrivals, strict=True)) == [
         (row, place, hash_of(item_id), users, arrivals)
         for row, of in enumerate(expected)
@@ -289,7 +294,15 @@ async def test_what_is_read_of_a_few_items_is_what_is_held(service: Service, dom
     ]
     assert read.hashes.dtype == np.uint64
     assert (nothing.mass, len(nothing.totals), len(nothing.row)) == (read.mass, 0, 0)
-    assert (elsewhere.mass, elsewhere.totals.tolist(), len(elsewhere.hashes)) == (0, [0] * len(asked), 0)
+    assert (elsewhere.mass, elsewhere.totals.tolist(), len(elsewhere.hashes)) == (0, [0] * ASKED, 0)
+    assert len(nobody.items) == 0
+
+
+async def successors_of(service: Service, user: str, domain: str) -> Successors:
+    """As they are read with a user."""
+    key = service.resources.keys_of(domain, user).present
+    async with service.resources.read_sessions() as session:
+        return (await held_repository.held(session, domain, key, service.resources.encoder.info.space)).successors
 
 
 async def test_items_at_places_are_named_if_they_may_be_recommended(service: Service, user: str, domain: str) -> None:
@@ -310,14 +323,18 @@ async def test_items_at_places_are_named_if_they_may_be_recommended(service: Ser
         wanted = [("from", n) for n in reversed(range(len(order) + 1))] + [("too", 0), ("nowhere", 0)]
         info = service.resources.encoder.info
 
+        key = service.resources.keys_of(domain, user).present
+
         async def named(**conditions: Any) -> repository.Sampled:
             asked = Catalogue(domain, info.space, info.dim, **conditions)
-            return await successors_repository.named(session, asked, wanted)
+            known = await candidates_repository.known(session, asked, key, ["opera-2", "chess-2"], wanted)
+            assert (known.users.tolist(), known.seen.tolist()) == ([0, 0], [True, False])
+            assert known.after_seen.tolist() == [name == "opera-2" for name in known.after.ids]
+            return known.after
 
         found = await named()
         assert found.ids == [name for name, _, _ in reversed(order) if name not in {"chess-0", "chess-5"}]
         assert set(found.ids) == {"chess-1", "opera-1", "opera-2"}
-        key = service.resources.keys_of(domain, user).present
         assert set((await named(unseen_by=key)).ids) == {"chess-1", "opera-1"}
         assert (await named(category="chess")).ids == ["chess-1"]
         vectors = dict(zip(found.ids, found.vectors, strict=True))
