@@ -74,6 +74,7 @@ def _measure(url: str, titles: Titles, users: int) -> dict[str, Any]:
     with httpx.Client(base_url=url, timeout=60) as client:
         progress = client.get("/items/progress", params={"domain": DOMAIN}).raise_for_status().json()
         for number in range(users):
+            client.delete(f"/users/user-{number}", params={"domain": DOMAIN})  # of an earlier run
             client.post("/detect", json=history(titles, number)).raise_for_status()
         names = [f"user-{number}" for number in range(users)]
         for name in names:  # everything is read once before it counts
@@ -94,14 +95,14 @@ def history(titles: Titles, number: int) -> dict[str, Any]:
     """One user's behaviours: titles of one topic, then of another, that others know, as vectors."""
     generator = np.random.default_rng((SEED, number))
     first, second = generator.choice(len(titles.names), 2, replace=False)
-    start = datetime(2026, 1, 1, tzinfo=UTC)
+    start = datetime.now(UTC)  # after what is erased
     rows = [*generator.permutation(liked(titles, first))[:CHANGE], *generator.permutation(liked(titles, second))]
     behaviors = []
     for n, row in enumerate(rows[:BEHAVIORS]):
         behaviors.append(
             {
                 "event_id": f"e{n}",
-                "occurred_at": (start + timedelta(hours=n)).isoformat(),
+                "occurred_at": (start + timedelta(minutes=2 * n + 1)).isoformat(),
                 "embedding": titles.vectors[row].tolist(),
                 "item_id": f"item-{row}",
             }

@@ -33,16 +33,16 @@ from service.resources import Resources
 
 DIGITS = 6
 QUESTIONS = 4
-"""Vectors that the catalogue is searched near. In a trial they left 87 % of the hits of ranking the whole catalogue
-on planted topics (93 % with 5, in 1.5 ms more at a million items), and all where popularity counts."""
-PER_QUESTION = 40
+"""Vectors that the catalogue is searched near. In a trial they left 85 % of the hits of ranking the whole catalogue
+on planted topics, and all where popularity counts; one more costs 1.5 ms at a million items."""
+PER_QUESTION = 30
 EF_SEARCH = 80
 """At a million items, the index finds 0.96 of the true neighbours with it; see `bench.recommend.index`."""
 MOST_SEEN = 10_000
 """Of what a user has seen, the latest that is kept out of a search for somebody who has seen most of what is near."""
 NAMED = 3
 """Behaviours that an explanation names."""
-FOLLOWED = 60
+FOLLOWED = 30
 """Items that others took up after the user's, which are candidates besides."""
 
 
