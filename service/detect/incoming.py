@@ -39,6 +39,12 @@ class Incoming:
     item_id: str | None = None
     truncated: bool = False
 
+    def with_vector(self, vector: Vectors, *, truncated: bool) -> "Incoming":
+        """The same, encoded."""
+        return Incoming(
+            self.event_id, self.occurred_at, self.weight, self.text, vector, self.item_id, truncated=truncated
+        )
+
 
 def check(request: DetectRequest, *, weights: dict[str, float], dim: int, now: datetime) -> list[Incoming]:
     """The request's behaviours, in its order.

@@ -129,7 +129,7 @@ async def encode(resources: Resources, groups: Sequence[list[Incoming]]) -> list
                 filled.append(behavior)
             else:
                 vector, cut = next(at)
-                filled.append(replace(behavior, vector=vector, truncated=bool(cut)))
+                filled.append(behavior.with_vector(vector, truncated=bool(cut)))
         result.append(filled)
     return result
 

@@ -190,9 +190,24 @@ def step(params: Params, state: State, observation: Observation, rule: Rule) -> 
     Raises:
         ValueError: a vector of the wrong length.
     """
-    if observation.vector.shape != (params.dim,):
-        raise ValueError(f"a vector of shape {observation.vector.shape}, expected ({params.dim},)")
     state, log_odds = _advance(params, state, observation)
+    return _judged(params, state, log_odds, rule)
+
+
+def step_over(params: Params, state: State, observation: Observation, rule: Rule) -> tuple[State, Result | None]:
+    """`step` for a behaviour whose figures nobody asks for: a result only where a change is declared.
+
+    `bayes` needs no distance to know that it does not fire, so none is computed then.
+    """
+    state, log_odds = _advance(params, state, observation)
+    if rule.name == "bayes" and not _ripe_above(state, log_odds, params.threshold(rule)):
+        return _first_mark(params, state), None
+    state, result = _judged(params, state, log_odds, rule)
+    return state, result if result.change else None
+
+
+def _judged(params: Params, state: State, log_odds: float | None, rule: Rule) -> tuple[State, Result]:
+    """The state with what is declared now, and the result; the newest behaviour is in the state already."""
     z, scores = interest.scores_of(state.interest, window=params.window, half_life=params.half_life)
     threshold = params.threshold(rule)
     result = Result(
@@ -208,11 +223,14 @@ def step(params: Params, state: State, observation: Observation, rule: Rule) -> 
     if _fires(state, result, rule, threshold):
         state, change = _declare(params, state, result, rule)
         result = replace(_of_new_regime(params, state, result), change=change)
-        state = mark(params, state)
-    elif state.interest.reference is None and state.behaviors == MIN_HISTORY:
-        # Without it a whole history in one request would leave `distance` and `rate` nothing to compare with.
-        state = mark(params, state)
-    return state, result
+        return mark(params, state), result
+    return _first_mark(params, state), result
+
+
+def _first_mark(params: Params, state: State) -> State:
+    """Without it a whole history in one request would leave `distance` and `rate` nothing to compare with."""
+    due = state.interest.reference is None and state.behaviors == MIN_HISTORY
+    return mark(params, state) if due else state
 
 
 def fold(params: Params, state: State, observations: Iterable[Observation], rule: Rule) -> tuple[State, list[Result]]:
@@ -243,7 +261,13 @@ def mark(params: Params, state: State) -> State:
 
 
 def _advance(params: Params, state: State, observation: Observation) -> tuple[State, float | None]:
-    """The state with one more behaviour in it, and the log-odds of a recent change; nothing declared."""
+    """The state with one more behaviour in it, and the log-odds of a recent change; nothing declared.
+
+    Raises:
+        ValueError: a vector of the wrong length.
+    """
+    if observation.vector.shape != (params.dim,):
+        raise ValueError(f"a vector of shape {observation.vector.shape}, expected ({params.dim},)")
     vector, weight = np.array(observation.vector, np.float32), float(observation.weight)
     moved = interest.push(
         state.interest,
@@ -294,14 +318,20 @@ def _of_new_regime(params: Params, state: State, result: Result) -> Result:
 
 
 def _fires(state: State, result: Result, rule: Rule, threshold: float) -> bool:
+    if rule.name == "bayes":
+        return _ripe_above(state, result.log_odds, threshold)
     if state.behaviors < MIN_HISTORY:
         return False
-    if rule.name == "bayes":
-        ripe = state.bayes is not None and state.bayes.age >= MIN_HISTORY
-        return ripe and result.log_odds is not None and result.log_odds > threshold
     scores = result.scores
     score = {"distance": scores.magnitude, "rate": scores.rate_per_day, "window": scores.window}[rule.name]
     return score > threshold
+
+
+def _ripe_above(state: State, log_odds: float | None, threshold: float) -> bool:
+    """Whether `bayes` fires."""
+    if state.behaviors < MIN_HISTORY or state.bayes is None or state.bayes.age < MIN_HISTORY:
+        return False
+    return log_odds is not None and log_odds > threshold
 
 
 def _declare(params: Params, state: State, result: Result, rule: Rule) -> tuple[State, Change]:

@@ -160,11 +160,12 @@ def fold(params: Params, window: Window, new: Sequence[Entry], length: timedelta
     alarms = list[tuple[int, State, Result]]()
     result: Result | None = None
     for n, entry in enumerate(entries):
-        state, result = detector.step(params, state, _observed(entry), entry.rule)
+        step = detector.step if entry is entries[-1] else detector.step_over  # the figures are those after the newest
+        state, result = step(params, state, _observed(entry), entry.rule)
         alarm = _alarm(entry.rule, result)
         if alarm != entry.alarm:
             entries[n] = replace(entry, alarm=alarm)
-        if result.change:
+        if result is not None and result.change:
             alarms.append((n, state, result))
         if entry.snapshot:
             state = detector.mark(params, state)
@@ -187,7 +188,7 @@ def present(params: Params, window: Window) -> State:
     """The state after the newest behaviour."""
     state = window.base
     for entry in window.pending:
-        state, _ = detector.step(params, state, _observed(entry), entry.rule)
+        state, _ = detector.step_over(params, state, _observed(entry), entry.rule)
         if entry.snapshot:
             state = detector.mark(params, state)
     return state
@@ -230,8 +231,8 @@ def _observed(entry: Entry) -> Observation:
     return Observation(entry.coded.vector, entry.weight, entry.counted_at.timestamp(), entry.topics, entry.coded)
 
 
-def _alarm(rule: Rule, result: Result) -> int | None:
-    if result.change is None:
+def _alarm(rule: Rule, result: Result | None) -> int | None:
+    if result is None or result.change is None:
         return None
     return 0 if rule.name in {"distance", "rate"} else result.position + 1 - result.change.began
 

@@ -10,7 +10,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.detection import codec
-from service.detection.detector import MIN_HISTORY, Observation, Params, Result, Rule, RuleName, fold, mark, step
+from service.detection.detector import (
+    MIN_HISTORY,
+    Observation,
+    Params,
+    Result,
+    Rule,
+    RuleName,
+    fold,
+    mark,
+    step,
+    step_over,
+)
 from service.detection.state import MAX_BYTES, State, StateError, layout
 
 from .conftest import Draw, later
@@ -134,6 +145,22 @@ def test_too_many_dimensions_are_refused_with_the_limit() -> None:
 def test_a_vector_of_the_wrong_length_is_refused(params: Params) -> None:
     with pytest.raises(ValueError, match="expected"):
         step(params, params.empty(), Observation(np.ones(3, np.float32), 1.0, 0.0), Rule())
+
+
+@every_rule
+def test_what_is_stepped_over_leaves_the_same_state_and_declares_the_same(
+    name: RuleName, params: Params, draw: Draw
+) -> None:
+    rule, one, other, declared = Rule(name), params.empty(), params.empty(), 0
+    for observation in a_life(draw):
+        one, told = step(params, one, observation, rule)
+        other, found = step_over(params, other, observation, rule)
+        assert codec.encode(one) == codec.encode(other)
+        assert (found is None) == (told.change is None)
+        if found is not None:
+            assert same(found, told)
+            declared += 1
+    assert declared
 
 
 @pytest.mark.parametrize("damage", ["short", "long", "magic", "format", "empty"])
