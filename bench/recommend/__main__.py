@@ -16,12 +16,14 @@ from rich.console import Console
 from bench.recommend.figures import figures, of_returning
 from bench.recommend.inputs import read
 from bench.recommend.page import write_page
+from bench.recommend.sets import SHUFFLED
 from bench.recommend.tune import tune
 from bench.recommend.worlds import MOST_BEHAVIORS, held_out, returning, to_choose_on
 from bench.serving.machine import machine
 from service.files import write_whole
 
-SETS = ("topics", "movietweetings", "completejourney")
+CHOSEN_ON = ("topics", "movietweetings", "completejourney")
+SETS = (*CHOSEN_ON, f"completejourney{SHUFFLED}")
 MOST_PEOPLE = {"topics": 400}
 """Held-out people who are asked about; of the other sets, all."""
 TUNING, RETURNING = "tuning", "returning"
@@ -41,7 +43,7 @@ def main(
     console = Console(stderr=True)
     out.mkdir(parents=True, exist_ok=True)
     kept.mkdir(parents=True, exist_ok=True)
-    names = [] if drawn else only or SETS
+    names = [] if drawn else only or (CHOSEN_ON if choose else SETS)
     about = machine()
     read_in = {name: read(name, data, model, kept) for name in names}
     if choose:

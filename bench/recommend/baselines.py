@@ -159,7 +159,7 @@ def fixed_names(prior: str) -> list[str]:
 POPULAR = Popular()
 POLICY = Policy()
 PRIORLESS = Policy("policy without the prior", NO_PRIOR)
-UNDETECTED = Policy("policy, detector off", SHIPPED, (*FIXED, *without("regime", "recall")))
+UNDETECTED = Policy("policy, detector off", SHIPPED, (*FIXED[:-1], *without("regime", "recall")))
 UNRECALLED = Policy("policy without recall", SHIPPED, without("recall"))
 UNRELATED = Policy("policy without what others took up", SHIPPED, without("succession"))
 POLICIES: list[Method] = [POLICY, PRIORLESS, UNDETECTED, UNRECALLED, UNRELATED]

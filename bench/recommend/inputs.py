@@ -8,7 +8,7 @@ from bench.detection.measure import fit_population
 from bench.detection.precision import choice_of
 from bench.detection.sources import Source
 from bench.recommend.protocol import Set
-from bench.recommend.sets import SEED, load
+from bench.recommend.sets import SEED, SHUFFLED, load
 from service.calibration.calibrate import calibrate
 from service.detection.profile import Profile
 from service.detection.topics import Vectors
@@ -29,8 +29,9 @@ def read(name: str, data: Path, model: Path, kept: Path) -> tuple[Set, Profile]:
     profiles: list[Profile] = []
 
     def prepared(source: Source) -> Vectors:
-        vectors, space = vectors_of(source, model, kept / f"{name}.npz")
-        profiles.append(_profile(name, source, vectors, space, kept / f"{name}.profile"))
+        base = name.removesuffix(SHUFFLED)
+        vectors, space = vectors_of(source, model, kept / f"{base}.npz")
+        profiles.append(_profile(base, source, vectors, space, kept / f"{base}.profile"))
         return vectors
 
     some = load(name, data, prepared)

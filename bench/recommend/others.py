@@ -10,8 +10,8 @@ from bench.recommend.fill import DOMAIN
 from bench.recommend.titles import Titles
 from service.database.engine import make_engine, normalize_url
 from service.database.sessions import write_sessions
-from service.policy.succession import WITHIN
-from service.recommendations.successors import KEPT, LEAST_USERS, MOST
+from service.policy.succession import LEAST_USERS, WITHIN
+from service.recommendations.successors import KEPT, MOST
 from service.recommendations.successors_repository import Graph, count_successors, prepare
 
 SEED = 47

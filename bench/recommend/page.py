@@ -28,7 +28,8 @@ from service.policy.experts import EXPERTS
 TITLES = {
     "topics": "Topics planted (made-up people, real post titles)",
     "movietweetings": "MovieTweetings (films)",
-    "completejourney": "The Complete Journey (groceries)",
+    "completejourney": "The Complete Journey (groceries, a basket in the order of product numbers, as in the source)",
+    "completejourney-shuffled": "The Complete Journey, each basket in an order drawn at random",
 }
 REGIMES = [expert for expert in EXPERTS if expert.scope == "regime"]
 SHOWN = [POPULAR.name, MEAN_OF_ALL.name]

@@ -12,6 +12,8 @@ from bench.recommend.protocol import History, Ints, Set
 from service.detection.topics import Vectors
 from service.evaluation.streams import Stream
 
+SHUFFLED = "-shuffled"
+"""Of a set's name: what a person did at one time, as a basket, in an order drawn at random instead of the source's."""
 SEED = 20
 """That of the detectors' benchmark: the same people are held out."""
 
@@ -29,22 +31,26 @@ def load(name: str, data: Path, vectors_of: Callable[[Source], Vectors]) -> Set:
     every item of the set.
 
     Args:
-        name: topics, movietweetings or completejourney.
+        name: topics, movietweetings or completejourney, and `SHUFFLED` if so.
         data: folder of the files.
         vectors_of: vectors of a source's texts.
     """
-    source = SOURCES[name](data, SEED)
+    base = name.removesuffix(SHUFFLED)
+    source = SOURCES[base](data, SEED)
     planted = [stream for streams in source.planted.values() for stream in streams]
     held = planted or source.test
-    times = TIMES[name](data)
-    return Set(
-        name,
-        source.texts,
-        vectors_of(source),
-        [History(stream, times(stream)) for stream in source.fit],
-        [History(stream, times(stream)) for stream in held],
-        bool(planted),
-    )
+    times = TIMES[base](data)
+    fit, asked = ([History(stream, times(stream)) for stream in streams] for streams in (source.fit, held))
+    if name != base:
+        generator = np.random.default_rng(SEED)
+        fit, asked = ([_shuffled(history, generator) for history in people] for people in (fit, asked))
+    return Set(name, source.texts, vectors_of(source), fit, asked, bool(planted))
+
+
+def _shuffled(history: History, generator: np.random.Generator) -> History:
+    """The same with another order of what was done at one time."""
+    order = np.lexsort((generator.random(len(history.times)), history.times))
+    return replace(history, stream=history.stream.take(order), times=history.times[order])
 
 
 def narrowed(some: Set, histories: Sequence[History]) -> tuple[Vectors, list[History]]:

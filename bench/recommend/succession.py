@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from bench.recommend.protocol import History, Ints
-from service.policy.succession import PRIOR, SMOOTHING, WITHIN, Successors
-from service.recommendations.successors import LEAST_USERS, MOST
+from service.policy.succession import LEAST_USERS, PRIOR, SMOOTHING, WITHIN, Successors
+from service.recommendations.successors import MOST
 
 MOMENTS = 48
 """At which it is counted, as many steps between each two."""

@@ -46,6 +46,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.execute("DELETE FROM installation WHERE name IN ('successors_mark', 'successors_last_count')")
     op.drop_table("successor_totals")
     op.drop_table("item_successors")
     op.drop_column("seen_items", "first_seen_at")

@@ -26,6 +26,8 @@ from numpy.typing import NDArray
 
 WITHIN = 5
 """Places after an item that come soon after it."""
+LEAST_USERS = 2
+"""Pairs that fewer users have are not kept: what one did alone says something of that one, and little of others."""
 PRIOR = 50.0
 """kappa, in users."""
 SMOOTHING = 0.75
@@ -139,8 +141,11 @@ def densities(
     stepped = counts[which][:, row[known]]
     if own is not None:
         left_out = own[:, known] & (stepped > 0.0)
-        stepped = stepped - left_out
-        total = total - left_out
+        stepped, total = stepped - left_out, total - left_out
+        # What is left is kept under the same condition as everybody's.
+        too_few = left_out & (stepped < LEAST_USERS)
+        rest = rest + np.where(too_few, stepped, 0.0)
+        stepped = np.where(too_few, 0.0, stepped)
     usual = arrivals[which, None] ** SMOOTHING / max(successors.mass, 1.0)
     out = np.ones((len(items), len(behaviors)), np.float32)
     out[:, known] = (stepped / usual + rest + prior) / (total + prior)
@@ -185,6 +190,8 @@ def next_items(
 ) -> list[tuple[int, int]]:
     """Edges (row, place) to the items that are most probable next, the most probable first, each item once.
 
+    Items of the behaviours themselves are left out: they are not new to the user.
+
     Args:
         successors: of the behaviours' items, as far as they are known.
         behaviors: (n,) hashes of their items.
@@ -195,7 +202,7 @@ def next_items(
     if not len(successors.row):
         return []
     weights = _weights(successors, behaviors, memory, prior)
-    counting = np.flatnonzero(weights[successors.row] > 0.0)
+    counting = np.flatnonzero((weights[successors.row] > 0.0) & ~np.isin(successors.hashes, behaviors))
     _, first, which = np.unique(successors.hashes[counting], return_index=True, return_inverse=True)
     edges = counting[first]
     probable = np.bincount(which, weights[successors.row[counting]] * successors.counts[counting])

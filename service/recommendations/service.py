@@ -74,7 +74,7 @@ async def recommend(resources: Resources, user_id: str, query: RecommendationsQu
     view = await resources.views.get(query.domain)
     async with _connected(resources) as connection:
         user = await standing(resources, connection, user_id, query.domain)
-        # About a millisecond, which the way to a thread and back would add to.
+        # One or two milliseconds, which the way to a thread and back would add to.
         learnt = learn(user.memory, view.vectors, view.weights, user.successors)
         found = _Found(questions(learnt, QUESTIONS), next_up(learnt, FOLLOWED), view, query)
         candidates = await _candidates(resources, connection, user, found)

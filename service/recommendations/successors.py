@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from service.database import installation
 from service.database.sessions import WriteSession
-from service.policy.succession import WITHIN
+from service.policy.succession import LEAST_USERS, WITHIN
 from service.recommendations import counts
 from service.recommendations import successors_repository as repository
 from service.recommendations.counts import Count
@@ -21,8 +21,6 @@ KEPT = timedelta(days=365)
 """What was seen first before that is left out."""
 MOST = 100
 """Successors of an item that are kept, those of most users."""
-LEAST_USERS = 2
-"""Pairs that fewer users have are not kept: what one did alone says something of that one, and little of others."""
 
 
 MARK = "successors_mark"

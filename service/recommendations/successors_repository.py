@@ -14,6 +14,8 @@ LOCK_KEY = 0x5E47EC
 """Key of the advisory lock under which successors are counted; see also `service.items.write_repository.SPACES_KEY`."""
 _CODE = np.dtype([("hash", f">u{HASH_BYTES}"), ("count", ">i4"), ("arrivals", ">i4")])
 _MOST_CODED = 2**31 - 1
+_BY_LOT = "sha256(seen.user_key || convert_to(seen.item_id, 'UTF8'))"
+"""Order of what a user met at one time, as in a basket: another for each user, so that none comes first for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def _count(within: int) -> TextClause:
         ), ordered AS MATERIALIZED (
             SELECT items.n, row_number() OVER later - 1 AS before, {later}
             FROM seen_items AS seen LEFT JOIN items USING (domain, item_id) WHERE seen.first_seen_at > :since
-            WINDOW later AS (PARTITION BY seen.domain, seen.user_key ORDER BY seen.first_seen_at, items.n)
+            WINDOW later AS (PARTITION BY seen.domain, seen.user_key ORDER BY seen.first_seen_at, {_BY_LOT})
         ), sums AS MATERIALIZED (
             SELECT n, CAST(sum(num_nonnulls({", ".join(after)})) AS bigint) AS total,
                    CAST(sum(least(before, {within})) AS double precision) AS arrivals

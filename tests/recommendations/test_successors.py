@@ -15,10 +15,10 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text
 
 from service.items import repository as items
-from service.policy.succession import ASKED, SMOOTHING, WITHIN, Successors, hash_of
+from service.policy.succession import ASKED, LEAST_USERS, SMOOTHING, WITHIN, Successors, hash_of
 from service.recommendations import candidates_repository, counts, held_repository, repository
 from service.recommendations.repository import Catalogue
-from service.recommendations.successors import KEPT, LEAST_USERS, MOST, SUCCESSORS, count_if_due
+from service.recommendations.successors import KEPT, MOST, SUCCESSORS, count_if_due
 
 from .conftest import START, Json, Open, Service, behavior, catalogue, until
 
@@ -46,15 +46,20 @@ class Row:
     edges: list[tuple[str, int, int]] = field(default_factory=list)
 
 
+def lot(user: str, item: str) -> bytes:
+    """By what items of one time are ordered."""
+    return hashlib.sha256(f"{user}{item}".encode()).digest()
+
+
 def recount(seen: Iterable[Seen], since: datetime) -> dict[tuple[str, str], Row]:
     """What should be held, pair by pair."""
-    orders = defaultdict[tuple[str, str], list[tuple[datetime, bytes]]](list)
+    orders = defaultdict[tuple[str, str], list[tuple[datetime, bytes, str]]](list)
     for domain, user, item, first in seen:
         if first > since:
-            orders[domain, user].append((first, item.encode()))
+            orders[domain, user].append((first, lot(user, item), item))
     pairs = Counter[tuple[str, str, str]]()
     for (domain, _), order in orders.items():
-        ids = [item.decode() for _, item in sorted(order)]
+        ids = [item for _, _, item in sorted(order)]
         pairs.update((domain, one, other) for n, one in enumerate(ids) for other in ids[n + 1 : n + 1 + WITHIN])
     arrivals, made = Counter[tuple[str, str]](), defaultdict[tuple[str, str], Row](Row)
     for (domain, _, other), users in pairs.items():
@@ -73,12 +78,12 @@ def recount(seen: Iterable[Seen], since: datetime) -> dict[tuple[str, str], Row]
 def mass(seen: Iterable[Seen], domain: str, since: datetime) -> float:
     """Of a domain: how often each item comes soon after another, to the power."""
     arrived = Counter[str]()
-    orders = defaultdict[str, list[tuple[datetime, bytes]]](list)
+    orders = defaultdict[str, list[tuple[datetime, bytes, str]]](list)
     for name, user, item, first in seen:
         if name == domain and first > since:
-            orders[user].append((first, item.encode()))
+            orders[user].append((first, lot(user, item), item))
     for order in orders.values():
-        arrived.update({item.decode(): min(place, WITHIN) for place, (_, item) in enumerate(sorted(order))})
+        arrived.update({item: min(place, WITHIN) for place, (_, _, item) in enumerate(sorted(order))})
     return float(sum(times**SMOOTHING for times in arrived.values() if times))
 
 
