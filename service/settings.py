@@ -227,7 +227,7 @@ class Settings(BaseSettings):
         le=1440,
         allow_inf_nan=False,
         description="How often one of the replicas counts what users took up soon after each item; 0: never, and "
-        "recommendations make nothing of it.",
+        "counts that are there stay as they are.",
     )
     population_every_seconds: float = Field(
         default=20.0,
