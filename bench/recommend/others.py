@@ -10,9 +10,8 @@ from bench.recommend.fill import DOMAIN
 from bench.recommend.titles import Titles
 from service.database.engine import make_engine, normalize_url
 from service.database.sessions import write_sessions
-from service.policy.succession import LEAST_USERS, WITHIN
-from service.recommendations.successors import KEPT, MOST
-from service.recommendations.successors_repository import Graph, count_successors, prepare
+from service.recommendations.successors import graph_at
+from service.recommendations.successors_repository import count_successors, prepare
 
 SEED = 47
 LIKED = 200
@@ -41,7 +40,7 @@ async def move_in(url: str, titles: Titles) -> dict[str, float]:
         async with write_sessions(engine).begin() as session:
             await prepare(session)
             now = datetime.now(UTC)
-            await count_successors(session, now, Graph(now - KEPT, WITHIN, MOST, LEAST_USERS))
+            await count_successors(session, now, graph_at(now))
     finally:
         await engine.dispose()
     connection = await asyncpg.connect(normalize_url(url))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.recommend.baselines import AVERAGES, FIXED, LAST_MEANS, MEANS, SHIPPED, Method, Policy, without
+from bench.recommend.baselines import AVERAGES, FIXED, LAST_MEANS, MEANS, SHIPPED, UNDETECTED, Method, Policy, without
 from bench.recommend.popularity import PRIORS
 from bench.recommend.protocol import TOP, gains
 from bench.recommend.worlds import Answers, Told, World, ask
@@ -29,7 +29,7 @@ CHOICES: dict[str, tuple[Expert, ...]] = {
     "and half-lives of all behaviours": (*EXPERTS, *FIXED[:-1]),
     "without the long term": tuple(expert for expert in EXPERTS if expert.name != "long_term"),
     "without half-life 3 of the regime": tuple(expert for expert in EXPERTS if expert.name != "regime_newest_3"),
-    "without the detector": (*FIXED[:-1], *without("regime", "recall")),
+    "without the detector": UNDETECTED.experts,
     "without recall": without("recall"),
     "without the domain": without("domain"),
     "without what others took up": without("succession"),

@@ -27,8 +27,13 @@ MARK = "successors_mark"
 """The name under which the installation has what was counted last, see `successors_repository.mark`."""
 
 
+def graph_at(now: datetime) -> Graph:
+    """What is counted at a time."""
+    return Graph(now - KEPT, WITHIN, MOST, LEAST_USERS)
+
+
 async def _count(session: WriteSession, now: datetime) -> None:
-    graph = Graph(now - KEPT, WITHIN, MOST, LEAST_USERS)
+    graph = graph_at(now)
     await repository.prepare(session)
     mark = await repository.mark(session, graph)  # before it is counted: what comes in between is counted again
     if mark == await installation.find(session, MARK):

@@ -51,15 +51,19 @@ def lot(user: str, item: str) -> bytes:
     return hashlib.sha256(f"{user}{item}".encode()).digest()
 
 
-def recount(seen: Iterable[Seen], since: datetime) -> dict[tuple[str, str], Row]:
-    """What should be held, pair by pair."""
-    orders = defaultdict[tuple[str, str], list[tuple[datetime, bytes, str]]](list)
+def orders(seen: Iterable[Seen], since: datetime) -> dict[tuple[str, str], list[str]]:
+    """Each user's items, by domain and user, in the order in which they were met."""
+    met = defaultdict[tuple[str, str], list[tuple[datetime, bytes, str]]](list)
     for domain, user, item, first in seen:
         if first > since:
-            orders[domain, user].append((first, lot(user, item), item))
+            met[domain, user].append((first, lot(user, item), item))
+    return {who: [item for _, _, item in sorted(order)] for who, order in met.items()}
+
+
+def recount(seen: Iterable[Seen], since: datetime) -> dict[tuple[str, str], Row]:
+    """What should be held, pair by pair."""
     pairs = Counter[tuple[str, str, str]]()
-    for (domain, _), order in orders.items():
-        ids = [item for _, _, item in sorted(order)]
+    for (domain, _), ids in orders(seen, since).items():
         pairs.update((domain, one, other) for n, one in enumerate(ids) for other in ids[n + 1 : n + 1 + WITHIN])
     arrivals, made = Counter[tuple[str, str]](), defaultdict[tuple[str, str], Row](Row)
     for (domain, _, other), users in pairs.items():
@@ -78,12 +82,9 @@ def recount(seen: Iterable[Seen], since: datetime) -> dict[tuple[str, str], Row]
 def mass(seen: Iterable[Seen], domain: str, since: datetime) -> float:
     """Of a domain: how often each item comes soon after another, to the power."""
     arrived = Counter[str]()
-    orders = defaultdict[str, list[tuple[datetime, bytes, str]]](list)
-    for name, user, item, first in seen:
-        if name == domain and first > since:
-            orders[user].append((first, lot(user, item), item))
-    for order in orders.values():
-        arrived.update({item: min(place, WITHIN) for place, (_, _, item) in enumerate(sorted(order))})
+    for (name, _), ids in orders(seen, since).items():
+        if name == domain:
+            arrived.update({item: min(place, WITHIN) for place, item in enumerate(ids)})
     return float(sum(times**SMOOTHING for times in arrived.values() if times))
 
 
