@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from bench.recommend.protocol import History, Ints
-from service.policy.succession import LEAST_USERS, PRIOR, SMOOTHING, WITHIN, Successors
+from service.policy.succession import LEAST_USERS, PRIOR, SMOOTHING, WITHIN, Successors, usual
 from service.recommendations.successors import MOST
 
 MOMENTS = 48
@@ -66,9 +66,9 @@ class Graph:
         """
         each = memory / (self.totals[items] + PRIOR)
         level = float(each @ (self.totals[items] - self.kept[items] + PRIOR))
-        usual = np.maximum(self.arrivals, 1) ** SMOOTHING / max(self.mass, 1.0)  # of no edge, anything
         counted = np.asarray(self.edges[items].T @ each)
-        return np.asarray(counted / usual + level, np.float32)
+        arrived = np.maximum(self.arrivals, 1)  # of no edge, anything
+        return np.asarray(counted / usual(arrived, self.mass) + level, np.float32)
 
 
 class Steps:

@@ -88,6 +88,11 @@ class Successors:
         return cls(hashes, ints, ints, ints, hashes, ints, ints, ints, 1.0)
 
 
+def usual(arrivals: Ints, mass: float) -> Floats:
+    """b(x) of items with these arrivals, in a domain whose items' A^0.75 add up to this."""
+    return np.asarray(arrivals**SMOOTHING / max(mass, 1.0), np.float64)
+
+
 def own_steps(hashes: Hashes, fresh: NDArray[np.bool_], within: int = WITHIN) -> NDArray[np.bool_]:
     """(n, n) whether the user went to t's item (row) soon after j's (column), and so is counted among who did.
 
@@ -133,7 +138,7 @@ def densities(
     to = _places(different, successors.hashes)
     kept = to >= 0
     counts = np.zeros((len(different), len(successors.items)))
-    arrivals = np.ones(len(different))
+    arrivals = np.ones(len(different), np.int64)
     counts[to[kept], successors.row[kept]] = successors.counts[kept]
     arrivals[to[kept]] = successors.arrivals[kept]
     known = row >= 0
@@ -146,9 +151,8 @@ def densities(
         too_few = left_out & (stepped < LEAST_USERS)
         rest = rest + np.where(too_few, stepped, 0.0)
         stepped = np.where(too_few, 0.0, stepped)
-    usual = arrivals[which, None] ** SMOOTHING / max(successors.mass, 1.0)
     out = np.ones((len(items), len(behaviors)), np.float32)
-    out[:, known] = (stepped / usual + rest + prior) / (total + prior)
+    out[:, known] = (stepped / usual(arrivals, successors.mass)[which, None] + rest + prior) / (total + prior)
     return out
 
 
@@ -180,8 +184,8 @@ def votes(successors: Successors, behaviors: Hashes, memory: Floats, items: Hash
     to = _places(items, successors.hashes)
     kept = to >= 0
     each = _weights(successors, behaviors, memory, prior)[successors.row[kept]]
-    usual = successors.arrivals[kept] ** SMOOTHING / max(successors.mass, 1.0)
-    voted = np.bincount(to[kept], each * successors.counts[kept] / usual, minlength=len(items))
+    ratios = successors.counts[kept] / usual(successors.arrivals[kept], successors.mass)
+    voted = np.bincount(to[kept], each * ratios, minlength=len(items))
     return np.asarray(voted, np.float64)
 
 
