@@ -63,14 +63,11 @@ class View:
 
     def evidence(self, stream: Stream) -> tuple[NDArray[np.float64], float]:
         """Figures (n, len(FEATURES)) after each behaviour, and the history's log-likelihood."""
-        topics = self.topics
         return trace(
             self.params,
+            self.topics,
             Assignment(self.assigned.topics[stream.items], self.assigned.shares[stream.items]),
             stream.weights,
-            background=topics.background,
-            groups=topics.groups,
-            group_background=topics.group_background,
         )
 
     def figures(self, streams: Sequence[Stream]) -> list[NDArray[np.float32]]:

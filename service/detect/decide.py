@@ -10,7 +10,8 @@ import numpy as np
 
 from service.detect.incoming import Incoming
 from service.detect.remember import Remembered, remember
-from service.detection import codec, interest, pending_codec, reorder
+from service.detection import codec, pending_codec, reorder
+from service.detection.coded import code_all
 from service.detection.detector import Params, Result, Rule
 from service.detection.reorder import Entry, Folded, Window
 from service.detection.state import State, StateError
@@ -206,18 +207,20 @@ def _entries(
     vectors = [behavior.vector for behavior in behaviors if behavior.vector is not None]
     if len(vectors) < len(behaviors):
         raise ValueError("a behaviour has not been encoded")
-    assigned = None if params.profile is None else params.profile.assign(np.stack(vectors))
+    stacked = np.stack(vectors)
+    coded = code_all(stacked)
+    assigned = None if params.profile is None else params.profile.assign(stacked)
     return [
         Entry(
             event_id=behavior.event_id,
             occurred_at=behavior.occurred_at,
             counted_at=window.counted_at(behavior.occurred_at, length),
             weight=behavior.weight,
-            coded=interest.code(vector),
+            coded=coded[n],
             topics=None if assigned is None else assigned.at(n),
             rule=rule,
         )
-        for n, (behavior, vector) in enumerate(zip(behaviors, vectors, strict=True))
+        for n, behavior in enumerate(behaviors)
     ]
 
 

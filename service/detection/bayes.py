@@ -19,19 +19,14 @@ assignments and their running sum; whatever is older is one vector of counts and
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.compiled import compiled
+from service.detection import kernels
 from service.detection.topics import WHOLE, Assignment
 
 Log = NDArray[np.float64]
-NOTHING_TO_JUDGE = -20.0
-"""The log-odds before there is a question."""
-SMALLEST = 1e-300
-"""Of a probability: less is rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,47 +94,6 @@ def empty(topics: int, nearest: int) -> BayesState:
     )
 
 
-def step(
-    params: BayesParams, background: NDArray[np.float32], state: BayesState, behavior: Assignment, weight: float
-) -> BayesState:
-    """Take one behaviour in.
-
-    Args:
-        params: the model's numbers.
-        background: (k,), p0, sums to 1.
-        state: before the behaviour.
-        behavior: one behaviour's topics.
-        weight: of the behaviour; counts as that fraction of one. 0 leaves the evidence as it is.
-
-    Returns:
-        the state after it, its posterior normalised.
-    """
-    if state.age:
-        ratios, ratio_older = predictive(params, background, state, behavior, weight)
-    else:
-        ratios, ratio_older = np.empty(0), 0.0
-    log_run, log_older, spilled = _reweigh(
-        ratios, ratio_older, state.log_run, state.log_older, params.hazard, params.memory
-    )
-    older, older_total = state.older, state.older_total
-    if spilled:
-        older, older_total = _spill(
-            older, older_total, state.topics[-1], state.shares[-1], float(state.weights[-1]), params.forget
-        )
-    kept = len(log_run)
-    return BayesState(
-        topics=_prepend(behavior.topics, state.topics, kept),
-        shares=_prepend(behavior.shares, state.shares, kept),
-        weights=_prepend(np.array([weight], np.float32), state.weights, kept),
-        older=older,
-        older_total=older_total,
-        log_run=log_run,
-        log_older=log_older,
-        age=state.age + 1,
-        since=state.since + 1 if state.age else 0,
-    )
-
-
 def predictive(
     params: BayesParams,
     background: NDArray[np.float32],
@@ -163,126 +117,10 @@ def predictive(
         (n - skip,) for runs that began with kept behaviour skip, skip + 1, ..., and that for the older run.
     """
     tempering = params.beta * min(weight, 1.0)
-    return _predictive(
+    return kernels.predictive(
         behavior.topics[0], behavior.shares[0], state.topics[skip:], state.shares[skip:], state.weights[skip:],
         state.older, state.older_total, background, params.alpha, params.forget, params.epsilon, tempering,
     )  # fmt: skip
-
-
-@compiled
-def _predictive(  # noqa: PLR0917 - compiled functions take no keywords
-    topics: NDArray[np.uint16],
-    shares: NDArray[np.uint16],
-    kept_topics: NDArray[np.uint16],
-    kept_shares: NDArray[np.uint16],
-    weights: NDArray[np.float32],
-    older: NDArray[np.float32],
-    older_total: float,
-    background: NDArray[np.float32],
-    alpha: float,
-    forget: float,
-    epsilon: float,
-    tempering: float,
-) -> tuple[Log, float]:
-    n, m = kept_topics.shape
-    q = np.zeros(len(background))
-    base = older_count = 0.0
-    for j in range(m):
-        share = shares[j] / WHOLE
-        q[topics[j]] = share
-        base += background[topics[j]] * share
-        older_count += older[topics[j]] * share
-    out = np.empty(n + 1)
-    count, total, fade = 0.0, 0.0, 1.0
-    for i in range(n + 1):
-        if i < n:
-            dot = 0.0
-            for j in range(m):
-                dot += q[kept_topics[i, j]] * kept_shares[i, j]
-            count += fade * weights[i] * dot / WHOLE
-            total += fade * weights[i]
-            fade *= forget
-        else:
-            count += fade * older_count
-            total += fade * older_total
-        ratio = np.log((alpha * base + count) / (alpha + total) / base)
-        out[i] = np.log((1.0 - epsilon) * np.exp(tempering * ratio) + epsilon)
-    return out[:n], float(out[n])
-
-
-@compiled
-def _reweigh(  # noqa: PLR0917 - compiled functions take no keywords
-    ratios: Log, ratio_older: float, log_run: NDArray[np.float32], log_older: float, hazard: float, memory: int
-) -> tuple[NDArray[np.float32], float, bool]:
-    """The posterior of the runs after a behaviour, in storage precision, and whether the oldest kept run left."""
-    n = len(log_run)
-    survive = np.log1p(-hazard)
-    logs = np.empty(n + 1)
-    logs[0] = np.log(hazard) if n else 0.0
-    for i in range(n):
-        logs[i + 1] = log_run[i] + ratios[i] + survive
-    older = log_older + ratio_older + survive
-    spilled = n + 1 > memory
-    if spilled:
-        n -= 1
-        most = max(older, logs[n + 1])
-        older = most + np.log(np.exp(older - most) + np.exp(logs[n + 1] - most))
-    most = older
-    for i in range(n + 1):
-        most = max(most, logs[i])
-    total = np.exp(older - most)
-    for i in range(n + 1):
-        total += np.exp(logs[i] - most)
-    total = most + np.log(total)
-    out = np.empty(n + 1, np.float32)
-    for i in range(n + 1):
-        out[i] = logs[i] - total
-    return out, float(np.float32(older - total)), spilled
-
-
-@compiled
-def _spill(  # noqa: PLR0917 - compiled functions take no keywords
-    older: NDArray[np.float32],
-    older_total: float,
-    topics: NDArray[np.uint16],
-    shares: NDArray[np.uint16],
-    weight: float,
-    forget: float,
-) -> tuple[NDArray[np.float32], float]:
-    """The counts of the older behaviours, and their sum, with one more among them."""
-    counts = older * np.float32(forget)
-    for j in range(len(topics)):
-        counts[topics[j]] += shares[j] * weight / WHOLE
-    return counts, float(np.float32(older_total * forget + weight))
-
-
-def _prepend(newest: NDArray[Any], others: NDArray[Any], length: int) -> NDArray[Any]:
-    """The newest entry before the others, cut to a length."""
-    out = np.empty((length, *others.shape[1:]), others.dtype)
-    out[:1] = newest
-    out[1:] = others[: length - 1]
-    return out
-
-
-def log_odds(params: BayesParams, state: BayesState) -> float:
-    """Log-odds that the run began within the last R behaviours against before; -20 before there is a question.
-
-    Within R behaviours of the regime's declaration: any later beginning against up to then.
-    """
-    return _log_odds(state.log_run, state.log_older, min(params.recent, state.since))
-
-
-@compiled
-def _log_odds(log_run: NDArray[np.float32], log_older: float, young: int) -> float:
-    if young == 0:
-        return NOTHING_TO_JUDGE
-    recent, before = 0.0, np.exp(log_older)
-    for i in range(len(log_run)):
-        if i < young:
-            recent += np.exp(log_run[i])
-        else:
-            before += np.exp(log_run[i])
-    return float(np.log(recent + SMALLEST) - np.log(before + SMALLEST))
 
 
 def most_probable_run(params: BayesParams, state: BayesState) -> int:

@@ -23,7 +23,7 @@ One alarm a change: after `bayes` and `window` the new regime stands alone, from
 44 40
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -32,10 +32,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.detection import bayes, evidence, explain, interest
-from service.detection.bayes import BayesState
-from service.detection.evidence import EvidenceState
+from service.detection.batch import Batch, side_by_side
+from service.detection.coded import Coded, code
 from service.detection.explain import Contribution, TopicDifference
-from service.detection.interest import SECONDS_PER_DAY, Coded, Scores
+from service.detection.interest import SECONDS_PER_DAY, Scores
+from service.detection.judge import judge
 from service.detection.profile import Profile
 from service.detection.state import PAST_REGIMES, PAST_TOPICS, Layout, PastRegime, State, empty, layout
 from service.detection.topics import Assignment, Vectors
@@ -190,20 +191,66 @@ def step(params: Params, state: State, observation: Observation, rule: Rule) -> 
     Raises:
         ValueError: a vector of the wrong length.
     """
-    state, log_odds = _advance(params, state, observation)
-    return _judged(params, state, log_odds, rule)
+    return _step(params, state, batch_of(params, [observation]), rule)
 
 
-def step_over(params: Params, state: State, observation: Observation, rule: Rule) -> tuple[State, Result | None]:
-    """`step` for a behaviour whose figures nobody asks for: a result only where a change is declared.
+def advance(params: Params, state: State, batch: Batch, rule: Rule) -> tuple[State, Result | None, int]:
+    """`step` over many behaviours whose figures nobody asks for, up to the first at which a change is declared.
 
-    `bayes` needs no distance to know that it does not fire, so none is computed then.
+    It may take fewer than there are without one.
+
+    Args:
+        params: what is common to all users.
+        state: the user's state; not altered.
+        batch: at least one behaviour, oldest first.
+        rule: which score decides.
+
+    Returns:
+        the state, the result where a change was declared, and how many behaviours were taken in.
+
+    Raises:
+        ValueError: vectors of the wrong length, or no topics where there is a profile.
     """
-    state, log_odds = _advance(params, state, observation)
-    if rule.name == "bayes" and not _ripe_above(state, log_odds, params.threshold(rule)):
-        return _first_mark(params, state), None
+    if rule.name != "bayes":  # its score is a distance, which has to be looked at after each behaviour
+        state, result = _step(params, state, batch.part(0, 1), rule)
+        return state, result if result.change else None, 1
+    to_mark = MIN_HISTORY - state.behaviors
+    if state.interest.reference is None and 0 < to_mark < len(batch):
+        batch = batch.part(0, to_mark)
+    threshold = params.threshold(rule)
+    state, log_odds, taken = _advance(params, state, batch, threshold)
+    if not _ripe_above(state, log_odds, threshold):
+        return _first_mark(params, state), None, taken
     state, result = _judged(params, state, log_odds, rule)
-    return state, result if result.change else None
+    return state, result, taken
+
+
+def batch_of(params: Params, observations: Sequence[Observation]) -> Batch:
+    """At least one behaviour, as `advance` takes them.
+
+    Raises:
+        ValueError: a vector of the wrong length.
+    """
+    for observation in observations:
+        if observation.vector.shape != (params.dim,):
+            raise ValueError(f"a vector of shape {observation.vector.shape}, expected ({params.dim},)")
+    vectors = np.stack([observation.vector for observation in observations]).astype(np.float32, copy=False)
+    topics: Sequence[Assignment | None] = [observation.topics for observation in observations]
+    if params.profile is not None and any(one is None for one in topics):
+        assigned = params.profile.assign(vectors)
+        topics = [assigned.at(n) for n in range(len(observations))]
+    return side_by_side(
+        [observation.coded or code(vector) for observation, vector in zip(observations, vectors, strict=True)],
+        [observation.weight for observation in observations],
+        [observation.time for observation in observations],
+        topics,
+    )
+
+
+def _step(params: Params, state: State, batch: Batch, rule: Rule) -> tuple[State, Result]:
+    """`step` for a batch of one."""
+    state, log_odds, _ = _advance(params, state, batch, np.inf)
+    return _judged(params, state, log_odds, rule)
 
 
 def _judged(params: Params, state: State, log_odds: float | None, rule: Rule) -> tuple[State, Result]:
@@ -260,49 +307,40 @@ def mark(params: Params, state: State) -> State:
     return replace(state, interest=interest.mark(state.interest, half_life=params.half_life))
 
 
-def _advance(params: Params, state: State, observation: Observation) -> tuple[State, float | None]:
-    """The state with one more behaviour in it, and the log-odds of a recent change; nothing declared.
+def _advance(params: Params, state: State, batch: Batch, alarm: float) -> tuple[State, float | None, int]:
+    """Take behaviours in, up to the first at which `bayes` fires at that threshold; nothing is declared yet.
+
+    Returns:
+        the state, the log-odds of a recent change after the newest behaviour taken in, and how many those are.
 
     Raises:
-        ValueError: a vector of the wrong length.
+        ValueError: vectors of the wrong length, or no topics where there is a profile.
     """
-    if observation.vector.shape != (params.dim,):
-        raise ValueError(f"a vector of shape {observation.vector.shape}, expected ({params.dim},)")
-    vector, weight = np.array(observation.vector, np.float32), float(observation.weight)
-    moved = interest.push(
-        state.interest,
-        observation.coded or interest.code(vector),
-        weight,
-        float(observation.time),
-        keep=params.layout.vectors,
-        half_life=params.half_life,
-    )
-    regime, seen, log_odds = state.bayes, state.evidence, None
+    if batch.codes.shape[1] != params.dim:
+        raise ValueError(f"vectors of {batch.codes.shape[1]} dimensions, expected {params.dim}")
+    regime, seen, log_odds, taken = state.bayes, state.evidence, None, len(batch)
     if regime is not None and params.profile is not None:
-        profile = params.profile
-        assigned = observation.topics or profile.assign(vector[None])
-        regime = bayes.step(params.bayes, profile.background, regime, assigned, weight)
-        seen, log_odds = _judge(params.bayes, profile, seen, regime)
-    return replace(state, behaviors=state.behaviors + 1, interest=moved, bayes=regime, evidence=seen), log_odds
-
-
-def _judge(
-    numbers: bayes.BayesParams, profile: Profile, seen: EvidenceState, regime: BayesState
-) -> tuple[EvidenceState, float]:
-    """The evidence with the newest behaviour in it, and the log-odds of a recent change."""
-    log_odds = bayes.log_odds(numbers, regime)
-    if profile.fusion is None:
-        return seen, log_odds
-    seen, features = evidence.step(
-        seen,
-        regime,
-        background=profile.background,
-        groups=profile.groups,
-        group_background=profile.group_background,
-        alpha=numbers.alpha,
-        log_odds=log_odds,
+        if batch.topics is None:
+            raise ValueError("behaviours without topics, under a profile that has some")
+        judged = judge(
+            params.bayes,
+            params.profile,
+            regime,
+            seen,
+            batch.topics,
+            batch.weights,
+            fusion=params.profile.fusion,
+            figures=False,
+            alarm=alarm,
+            quiet=max(MIN_HISTORY - 1 - min(state.behaviors, regime.age), 0),
+        )
+        regime, seen, log_odds, taken = judged.regime, judged.evidence, float(judged.log_odds[-1]), judged.taken
+    moved = interest.push(state.interest, batch.part(0, taken), keep=params.layout.vectors, half_life=params.half_life)
+    return (
+        replace(state, behaviors=state.behaviors + taken, interest=moved, bayes=regime, evidence=seen),
+        log_odds,
+        taken,
     )
-    return seen, float(profile.fusion.log_odds(features[None])[0])
 
 
 def _status(params: Params, state: State) -> Status:

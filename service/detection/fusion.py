@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from service.compiled import compiled
+from service.detection import kernels
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,25 +41,5 @@ class Fusion:
 
     def log_odds(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Log-odds (n,) of a recent change, from figures (n, features) in the order of `evidence.FEATURES`."""
-        total = _sum(features, self.feature, self.threshold, self.left, self.right, self.value, self.roots)
+        total = kernels.verdicts(features, self.feature, self.threshold, self.left, self.right, self.value, self.roots)
         return self.scale * total + self.offset
-
-
-@compiled
-def _sum(  # noqa: PLR0917 - compiled functions take no keywords
-    features: NDArray[np.float64],
-    feature: NDArray[np.int16],
-    threshold: NDArray[np.float64],
-    left: NDArray[np.int32],
-    right: NDArray[np.int32],
-    value: NDArray[np.float64],
-    roots: NDArray[np.int32],
-) -> NDArray[np.float64]:
-    out = np.zeros(len(features))
-    for row in range(len(features)):
-        for root in roots:
-            node = root
-            while feature[node] >= 0:
-                node = left[node] if features[row, feature[node]] <= threshold[node] else right[node]
-            out[row] += value[node]
-    return out

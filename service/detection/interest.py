@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.compiled import compiled
+from service.detection.batch import Batch
 from service.detection.topics import Vectors
 
 SECONDS_PER_DAY = 86_400.0
@@ -48,24 +49,6 @@ class InterestState:
 
 
 @dataclass(frozen=True, slots=True)
-class Coded:
-    """A vector in the 8 bits a component in which it is kept.
-
-    Attributes:
-        codes: (dim,) int8.
-        scale: float32, what a code of 1 stands for.
-    """
-
-    codes: NDArray[np.int8]
-    scale: np.float32
-
-    @property
-    def vector(self) -> Vectors:
-        """(dim,) float32, as near to the vector that was coded as 8 bits allow."""
-        return self.codes * self.scale
-
-
-@dataclass(frozen=True, slots=True)
 class Scores:
     """How far the interest moved since the last snapshot, in four units. All 0 where there is nothing to compare.
 
@@ -98,40 +81,18 @@ def empty(dim: int) -> InterestState:
     )
 
 
-def code(vector: Vectors) -> Coded:
-    """A vector (dim,) of unit length as it is kept."""
-    codes, scale = _code(vector)
-    return Coded(codes, np.float32(scale))
-
-
-@compiled
-def _code(vector: Vectors) -> tuple[NDArray[np.int8], np.float32]:
-    codes = np.empty(len(vector), np.int8)
-    largest = 1e-12
-    for d in range(len(vector)):
-        largest = max(largest, abs(vector[d]))
-    scale = np.float32(largest / 127.0)
-    for d in range(len(vector)):
-        codes[d] = np.rint(vector[d] / scale)
-    return codes, scale
-
-
-def push(
-    state: InterestState, coded: Coded, weight: float, time: float, *, keep: int, half_life: float
-) -> InterestState:
-    """Take one more behaviour in.
+def push(state: InterestState, batch: Batch, *, keep: int, half_life: float) -> InterestState:
+    """Take more behaviours in.
 
     Args:
-        state: the state before.
-        coded: the behaviour's vector, (dim,), of unit length.
-        weight: of the behaviour, at least 0.
-        time: seconds since the epoch. Time never runs backwards: a late behaviour counts as of the newest one.
+        state: the state before; not altered.
+        batch: the behaviours. Time never runs backwards: a late behaviour counts as of the newest one.
         keep: how many vectors to keep one by one.
         half_life: of the decay, in seconds.
     """
     codes, scales, weights, times, older_sum, older_weight, older_time, older_count = _push(
         state.codes, state.scales, state.weights, state.times, state.older_sum, state.older_weight, state.older_time,
-        state.older_count, coded.codes, coded.scale, weight, time, keep, half_life,
+        state.older_count, batch.codes, batch.scales, batch.weights, batch.times, keep, half_life,
     )  # fmt: skip
     return InterestState(
         codes=codes,
@@ -157,10 +118,10 @@ def _push(  # noqa: PLR0917 - compiled functions take no keywords
     older_weight: float,
     older_time: float,
     older_count: int,
-    code: NDArray[np.int8],
-    scale: np.float32,
-    weight: float,
-    time: float,
+    new_codes: NDArray[np.int8],
+    new_scales: NDArray[np.float32],
+    new_weights: NDArray[np.float64],
+    new_times: NDArray[np.float64],
     keep: int,
     half_life: float,
 ) -> tuple[
@@ -173,24 +134,36 @@ def _push(  # noqa: PLR0917 - compiled functions take no keywords
     float,
     int,
 ]:
-    n, dim = codes.shape
-    if n:
-        time = max(time, times[0])
-    if n == keep:  # the oldest kept vector joins the sum of the older ones
-        n -= 1
-        decay = 0.5 ** ((times[n] - older_time) / half_life) if older_weight else 0.0
-        older_sum = older_sum.copy()
-        for d in range(dim):
-            older_sum[d] = older_sum[d] * decay + codes[n, d] * scales[n] * weights[n]
-        older_weight = float(np.float32(older_weight * decay + weights[n]))
-        older_time = float(times[n])
-        older_count += 1
-    all_codes, all_scales = np.empty((n + 1, dim), np.int8), np.empty(n + 1, np.float32)
-    all_weights, all_times = np.empty(n + 1, np.float32), np.empty(n + 1, np.float64)
-    all_codes[0] = code
-    all_codes[1:], all_scales[1:], all_weights[1:], all_times[1:] = codes[:n], scales[:n], weights[:n], times[:n]
-    all_scales[0], all_weights[0], all_times[0] = scale, weight, time
-    return all_codes, all_scales, all_weights, all_times, older_sum, older_weight, older_time, older_count
+    n, (kept, dim) = len(new_codes), codes.shape
+    # Newest first: the new ones before those that were kept.
+    all_codes, all_scales = np.empty((n + kept, dim), np.int8), np.empty(n + kept, np.float32)
+    all_weights, all_times = np.empty(n + kept, np.float32), np.empty(n + kept, np.float64)
+    all_codes[n:], all_scales[n:], all_weights[n:], all_times[n:] = codes, scales, weights, times
+    older_sum = older_sum.copy()
+    end = n + kept
+    for i in range(n):
+        at = n - 1 - i
+        time = new_times[i]
+        if at + 1 < end:
+            time = max(time, all_times[at + 1])
+        all_codes[at], all_scales[at], all_weights[at], all_times[at] = (
+            new_codes[i],
+            new_scales[i],
+            new_weights[i],
+            time,
+        )
+        if end - at > keep:  # the oldest kept vector joins the sum of the older ones
+            end -= 1
+            decay = 0.5 ** ((all_times[end] - older_time) / half_life) if older_weight else 0.0
+            for d in range(dim):
+                older_sum[d] = older_sum[d] * decay + all_codes[end, d] * all_scales[end] * all_weights[end]
+            older_weight = float(np.float32(older_weight * decay + all_weights[end]))
+            older_time = float(all_times[end])
+            older_count += 1
+    return (
+        all_codes[:end].copy(), all_scales[:end].copy(), all_weights[:end].copy(), all_times[:end].copy(),
+        older_sum, older_weight, older_time, older_count,
+    )  # fmt: skip
 
 
 def restart(state: InterestState, behaviors: int) -> InterestState:

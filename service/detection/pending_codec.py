@@ -13,8 +13,8 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from service.detection.coded import Coded
 from service.detection.detector import Rule, RuleName
-from service.detection.interest import Coded
 from service.detection.reorder import MAX_PENDING, Entry
 from service.detection.state import StateError
 from service.detection.topics import Assignment

@@ -20,8 +20,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from service.detection import detector, interest
-from service.detection.detector import Observation, Params, Result, Rule
-from service.detection.interest import Coded
+from service.detection.batch import Batch, side_by_side
+from service.detection.coded import Coded
+from service.detection.detector import Observation, Params, Result, Rule, advance
 from service.detection.state import PastRegime, State
 from service.detection.topics import Assignment
 
@@ -154,25 +155,33 @@ def fold(params: Params, window: Window, new: Sequence[Entry], length: timedelta
         ValueError: nothing to fold.
     """
     entries = sorted([*window.pending, *new], key=lambda entry: entry.place)
-    entries[-1:] = [replace(entry, snapshot=True) for entry in entries[-1:]]
-    settled = _settled(entries, length)
+    if not entries:
+        raise ValueError("nothing to fold: no behaviours")
+    entries[-1] = replace(entries[-1], snapshot=True)
+    settled, last = _settled(entries, length), len(entries) - 1
+    batch = _batch(entries)
     state = base = window.base
     alarms = list[tuple[int, State, Result]]()
-    result: Result | None = None
-    for n, entry in enumerate(entries):
-        step = detector.step if entry is entries[-1] else detector.step_over  # the figures are those after the newest
-        state, result = step(params, state, _observed(entry), entry.rule)
-        alarm = _alarm(entry.rule, result)
-        if alarm != entry.alarm:
-            entries[n] = replace(entry, alarm=alarm)
-        if result is not None and result.change:
-            alarms.append((n, state, result))
-        if entry.snapshot:
+    n = 0
+    while n < last:
+        state, declared, taken = advance(params, state, batch.part(n, _stop(entries, n, settled)), entries[n].rule)
+        for quiet in range(n, n + taken - 1):
+            entries[quiet] = _with_alarm(entries[quiet], None)
+        n += taken
+        entries[n - 1] = _with_alarm(entries[n - 1], declared)
+        if declared:
+            alarms.append((n - 1, state, declared))
+        if entries[n - 1].snapshot:
             state = detector.mark(params, state)
-        if n + 1 == settled:
+        if n == settled:
             base = state
-    if result is None:
-        raise ValueError("nothing to fold: no behaviours")
+    state, result = detector.step(params, state, _observed(entries[last]), entries[last].rule)
+    entries[last] = _with_alarm(entries[last], result)
+    if result.change:
+        alarms.append((last, state, result))
+    state = detector.mark(params, state)
+    if settled > last:
+        base = state
     untold = _untold(entries, alarms, window.base.behaviors)
     return Folded(
         window=Window(base, tuple(entries[settled:])),
@@ -186,10 +195,12 @@ def fold(params: Params, window: Window, new: Sequence[Entry], length: timedelta
 
 def present(params: Params, window: Window) -> State:
     """The state after the newest behaviour."""
-    state = window.base
-    for entry in window.pending:
-        state, _ = detector.step_over(params, state, _observed(entry), entry.rule)
-        if entry.snapshot:
+    state, entries, n = window.base, window.pending, 0
+    batch = _batch(entries) if entries else None
+    while batch is not None and n < len(entries):
+        state, _, taken = advance(params, state, batch.part(n, _stop(entries, n, len(entries))), entries[n].rule)
+        n += taken
+        if entries[n - 1].snapshot:
             state = detector.mark(params, state)
     return state
 
@@ -201,14 +212,7 @@ def close(params: Params, window: Window) -> State:
     """
     state = replace(window.base, bayes=None)
     for entry in window.pending:
-        moved = interest.push(
-            state.interest,
-            entry.coded,
-            entry.weight,
-            entry.counted_at.timestamp(),
-            keep=params.layout.vectors,
-            half_life=params.half_life,
-        )
+        moved = interest.push(state.interest, _batch([entry]), keep=params.layout.vectors, half_life=params.half_life)
         state = replace(state, behaviors=state.behaviors + 1, interest=moved)
         if entry.alarm:
             state = detector.restart(state, entry.alarm)
@@ -227,14 +231,39 @@ def _settled(entries: Sequence[Entry], length: timedelta) -> int:
     return max(beyond, len(entries) - MAX_PENDING)
 
 
+def _stop(entries: Sequence[Entry], start: int, settled: int) -> int:
+    """Up to where behaviours can be taken in together: until the state in between is needed, or the rule is another.
+
+    The newest is left for itself, as its figures are told.
+    """
+    rule = entries[start].rule
+    for n in range(start + 1, len(entries) - 1):
+        if n == settled or entries[n - 1].snapshot or entries[n].rule != rule:
+            return n
+    return max(len(entries) - 1, start + 1)
+
+
+def _batch(entries: Sequence[Entry]) -> Batch:
+    """At least one behaviour."""
+    return side_by_side(
+        [entry.coded for entry in entries],
+        [entry.weight for entry in entries],
+        [entry.counted_at.timestamp() for entry in entries],
+        [entry.topics for entry in entries],
+    )
+
+
 def _observed(entry: Entry) -> Observation:
     return Observation(entry.coded.vector, entry.weight, entry.counted_at.timestamp(), entry.topics, entry.coded)
 
 
-def _alarm(rule: Rule, result: Result | None) -> int | None:
-    if result is None or result.change is None:
-        return None
-    return 0 if rule.name in {"distance", "rate"} else result.position + 1 - result.change.began
+def _with_alarm(entry: Entry, result: Result | None) -> Entry:
+    """The behaviour as this fold saw it: with the change declared at it, if any."""
+    alarm = None
+    if result is not None and result.change is not None:
+        rule = entry.rule.name
+        alarm = 0 if rule in {"distance", "rate"} else result.position + 1 - result.change.began
+    return entry if alarm == entry.alarm else replace(entry, alarm=alarm)
 
 
 def _untold(entries: list[Entry], alarms: Sequence[tuple[int, State, Result]], first: int) -> set[int]:

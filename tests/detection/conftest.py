@@ -7,6 +7,7 @@ import pytest
 
 from service.detection.bayes import BayesParams
 from service.detection.detector import Observation, Params
+from service.detection.fusion import Fusion
 from service.detection.profile import Profile
 from service.detection.topics import Vectors
 
@@ -61,3 +62,17 @@ def draw(profile: Profile) -> Draw:
 def later(observations: list[Observation], days: int) -> list[Observation]:
     """The same behaviours, that many days later."""
     return [Observation(o.vector, o.weight, o.time + 86_400.0 * days) for o in observations]
+
+
+def one_figure(index: int) -> Fusion:
+    """A verdict that is one figure, by 400 steps of a hundredth: trees of one question each."""
+    cuts = np.arange(-20.0, 20.0, 0.01)
+    n = len(cuts)
+    roots = np.arange(n, dtype=np.int32) * 3
+    nodes = {"feature": np.int16, "threshold": np.float64, "left": np.int32, "right": np.int32, "value": np.float64}
+    flat = {name: np.zeros(3 * n, dtype) for name, dtype in nodes.items()}
+    flat["feature"][:] = np.tile([index, -1, -1], n)
+    flat["threshold"][::3] = cuts
+    flat["left"][::3], flat["right"][::3] = roots + 1, roots + 2
+    flat["value"][2::3] = 0.01
+    return Fusion(**flat, roots=roots, scale=1.0, offset=-20.0)

@@ -17,14 +17,16 @@ from service.detection.detector import (
     Result,
     Rule,
     RuleName,
+    advance,
+    batch_of,
     fold,
     mark,
     step,
-    step_over,
 )
+from service.detection.evidence import FEATURES
 from service.detection.state import MAX_BYTES, State, StateError, layout
 
-from .conftest import Draw, later
+from .conftest import Draw, later, one_figure
 
 NAMES: tuple[RuleName, ...] = get_args(RuleName)
 every_rule = pytest.mark.parametrize("name", NAMES)
@@ -148,19 +150,33 @@ def test_a_vector_of_the_wrong_length_is_refused(params: Params) -> None:
 
 
 @every_rule
-def test_what_is_stepped_over_leaves_the_same_state_and_declares_the_same(
-    name: RuleName, params: Params, draw: Draw
+@pytest.mark.parametrize("fused", [False, True])
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+def test_behaviours_taken_in_together_make_the_state_and_the_changes_of_each_by_itself(
+    name: RuleName, fused: bool, size: int, params: Params, draw: Draw
 ) -> None:
-    rule, one, other, declared = Rule(name), params.empty(), params.empty(), 0
-    for observation in a_life(draw):
-        one, told = step(params, one, observation, rule)
-        other, found = step_over(params, other, observation, rule)
-        assert codec.encode(one) == codec.encode(other)
-        assert (found is None) == (told.change is None)
-        if found is not None:
-            assert same(found, told)
-            declared += 1
-    assert declared
+    """However many at once, and with every change declared at the same behaviour."""
+    assert params.profile is not None
+    if fused:
+        params = replace(params, profile=replace(params.profile, fusion=one_figure(FEATURES.index("log_odds"))))
+    rng = np.random.default_rng(1)
+    life = [replace(one, weight=float(rng.choice([0.0, 0.5, 1.0, 2.0]))) for one in a_life(draw)]
+    rule, states, changes = Rule(name), [params.empty()], dict[int, Result]()
+    for n, observation in enumerate(life):
+        state, result = step(params, states[-1], observation, rule)
+        states.append(state)
+        if result.change:
+            changes[n] = result
+    assert changes
+    batch, state, n = batch_of(params, life), params.empty(), 0
+    while n < len(life):
+        state, declared, taken = advance(params, state, batch.part(n, min(n + size, len(life))), rule)
+        n += taken
+        assert codec.encode(state) == codec.encode(states[n])
+        assert (declared is not None) == (n - 1 in changes)
+        if declared is not None:
+            assert same(declared, changes.pop(n - 1))
+    assert not changes
 
 
 @pytest.mark.parametrize("damage", ["short", "long", "magic", "format", "empty"])

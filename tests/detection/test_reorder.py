@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from service.detection import codec, detector, interest, pending_codec, reorder
+from service.detection import codec, detector, pending_codec, reorder
+from service.detection.coded import code
 from service.detection.detector import Observation, Params, Result, Rule, RuleName
 from service.detection.reorder import MAX_PENDING, Entry, Folded, Window
 from service.detection.state import MAX_BYTES, State, StateError
@@ -34,7 +35,7 @@ def entries(params: Params, observations: list[Observation], seconds: list[float
     for n, (observation, second, rule) in enumerate(zip(observations, seconds, rules, strict=True)):
         time = START + timedelta(seconds=second)
         topics = params.profile.assign(observation.vector[None])
-        coded = interest.code(observation.vector)
+        coded = code(observation.vector)
         made.append(Entry(f"e{(n * 37) % 100:02}", time, time, observation.weight, coded, topics, rule))
     return made
 

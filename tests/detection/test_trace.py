@@ -8,25 +8,10 @@ from service.detection import detector, evidence
 from service.detection.bayes import BayesParams
 from service.detection.detector import Params, Rule, fold
 from service.detection.evidence import FEATURES
-from service.detection.fusion import Fusion
 from service.detection.profile import Profile
 from service.detection.trace import trace
 
-from .conftest import Draw, later
-
-
-def one_figure(index: int) -> Fusion:
-    """A verdict that is one figure, by 400 steps of a hundredth: trees of one question each."""
-    cuts = np.arange(-20.0, 20.0, 0.01)
-    n = len(cuts)
-    roots = np.arange(n, dtype=np.int32) * 3
-    nodes = {"feature": np.int16, "threshold": np.float64, "left": np.int32, "right": np.int32, "value": np.float64}
-    flat = {name: np.zeros(3 * n, dtype) for name, dtype in nodes.items()}
-    flat["feature"][:] = np.tile([index, -1, -1], n)
-    flat["threshold"][::3] = cuts
-    flat["left"][::3], flat["right"][::3] = roots + 1, roots + 2
-    flat["value"][2::3] = 0.01
-    return Fusion(**flat, roots=roots, scale=1.0, offset=-20.0)
+from .conftest import Draw, later, one_figure
 
 
 def test_the_trace_equals_the_steps(profile: Profile, draw: Draw) -> None:
@@ -39,11 +24,9 @@ def test_the_trace_equals_the_steps(profile: Profile, draw: Draw) -> None:
         _, results = fold(params, params.empty(), observations, Rule("bayes", np.inf))
         figures, _ = trace(
             params.bayes,
+            judged,
             judged.assign(np.stack([o.vector for o in observations])),
             np.array([o.weight for o in observations], np.float32),
-            background=judged.background,
-            groups=judged.groups,
-            group_background=judged.group_background,
         )
         expected = np.clip(figures[:, FEATURES.index(name)], -20.0, 20.0)
         np.testing.assert_allclose(np.array([r.log_odds for r in results], np.float64), expected, atol=0.011)
@@ -59,11 +42,9 @@ def test_surprise_by_hand(profile: Profile, draw: Draw) -> None:
     ratios = np.log((alpha * p0 + before) @ shares[25:].T / (alpha + 25) / (p0 @ shares[25:].T))
     figures, _ = trace(
         profile.params,
+        profile,
         assigned,
         np.ones(30, np.float32),
-        background=profile.background,
-        groups=profile.groups,
-        group_background=profile.group_background,
     )
     told = dict(zip(evidence.FEATURES, figures[-1], strict=True))
     np.testing.assert_allclose(told["surprise_5_topics"], np.clip(ratios, -3, 3).mean(), atol=1e-5)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from service.detect.remember import RINGS
+from service.detection.coded import code
 from service.detection.detector import Params, restart
-from service.detection.interest import code
 from service.encoder import FakeEncoder
 from service.policy.memory import NEWEST, OF_EARLIER, Behavior, Memory, assemble
 from service.recommendations.standing import standing
