@@ -149,11 +149,8 @@ def _differences(
     profile: Profile, present: Floats, usual: Floats
 ) -> tuple[tuple[TopicWeight, ...], tuple[TopicWeight, ...]]:
     change = present - usual
-    order = np.argsort(-np.abs(change), kind="stable")
-    told = [
-        TopicWeight(int(k), profile.labels[k], float(present[k]), float(usual[k]))
-        for k in order
-        if abs(change[k]) > SMALLEST_DIFFERENCE
-    ]
+    some = np.flatnonzero(np.abs(change) > SMALLEST_DIFFERENCE)
+    order = some[np.argsort(-np.abs(change[some]), kind="stable")]
+    told = [TopicWeight(int(k), profile.labels[k], float(present[k]), float(usual[k])) for k in order]
     boost = tuple(one for one in told if one.share > one.usual)[:MOST_TOPICS]
     return boost, tuple(one for one in told if one.share < one.usual)[:MOST_TOPICS]
