@@ -58,7 +58,7 @@ def predictive(  # noqa: PLR0917 - compiled functions take no keywords
         else:
             count += fade * older_count
             total += fade * older_total
-        ratio = (alpha * base + count) / (alpha + total) / base
+        ratio = (alpha * base + count) / ((alpha + total) * base)
         if tempering != 1.0:
             ratio = np.exp(tempering * np.log(ratio))
         out[i] = np.log((1.0 - epsilon) * ratio + epsilon)
@@ -67,11 +67,18 @@ def predictive(  # noqa: PLR0917 - compiled functions take no keywords
 
 @compiled
 def reweigh(  # noqa: PLR0917 - compiled functions take no keywords
-    ratios: Log, ratio_older: float, log_run: NDArray[np.float32], log_older: float, hazard: float, memory: int
-) -> tuple[NDArray[np.float32], float, bool, float]:
-    """The posterior of the runs after a behaviour, and the log-ratio to the background of its probability before.
+    ratios: Log,
+    ratio_older: float,
+    log_run: NDArray[np.float32],
+    log_older: float,
+    hazard: float,
+    memory: int,
+    young: int,
+) -> tuple[NDArray[np.float32], float, bool, float, float]:
+    """The posterior of the runs after a behaviour, in storage precision.
 
-    The posterior is in storage precision. Beside it: whether the oldest kept run has joined the older ones.
+    Beside it: whether the oldest kept run has joined the older ones; the log-odds that the run is one of the `young`
+    shortest; and how probable the behaviour was, as a log-ratio to the background.
     """
     n = len(log_run)
     survive = np.log1p(-hazard)
@@ -88,14 +95,21 @@ def reweigh(  # noqa: PLR0917 - compiled functions take no keywords
     most = older
     for i in range(n + 1):
         most = max(most, logs[i])
-    total = np.exp(older - most)
+    recent, before = 0.0, np.exp(older - most)
     for i in range(n + 1):
-        total += np.exp(logs[i] - most)
-    total = most + np.log(total)
+        if i < young:
+            recent += np.exp(logs[i] - most)
+        else:
+            before += np.exp(logs[i] - most)
+    whole = recent + before
+    total = most + np.log(whole)
+    odds = NOTHING_TO_JUDGE
+    if young:
+        odds = np.log(recent / whole + SMALLEST) - np.log(before / whole + SMALLEST)
     out = np.empty(n + 1, np.float32)
     for i in range(n + 1):
         out[i] = logs[i] - total
-    return out, float(np.float32(older - total)), spilled, total
+    return out, float(np.float32(older - total)), spilled, odds, total
 
 
 @compiled
@@ -112,20 +126,6 @@ def spill(  # noqa: PLR0917 - compiled functions take no keywords
     for j in range(len(topics)):
         counts[topics[j]] += shares[j] * weight / WHOLE
     return counts, float(np.float32(older_total * forget + weight))
-
-
-@compiled
-def odds_of_recent(log_run: NDArray[np.float32], log_older: float, young: int) -> float:
-    """Log-odds that the run is one of the `young` shortest."""
-    if young == 0:
-        return NOTHING_TO_JUDGE
-    recent, before = 0.0, np.exp(log_older)
-    for i in range(len(log_run)):
-        if i < young:
-            recent += np.exp(log_run[i])
-        else:
-            before += np.exp(log_run[i])
-    return float(np.log(recent + SMALLEST) - np.log(before + SMALLEST))
 
 
 @compiled
@@ -146,11 +146,23 @@ def fill_figures(  # noqa: PLR0917 - compiled functions take no keywords
     out: NDArray[np.float64],
 ) -> None:
     """Both granularities' figures into `out`, the surprises into `recent_after` and `past`."""
-    topics_alone = np.arange(len(background)).astype(np.uint16)
-    half = len(WINDOWS)
-    windows(topics, shares, weights, older, topics_alone, background, alpha, age, recent, recent_after, past, 0, out)
+    (n, m), half = topics.shape, len(WINDOWS)
+    counts, grouped, total = older.astype(np.float64), np.zeros(len(group_background)), older.sum()
+    for i in range(n):
+        scale = weights[i] / WHOLE
+        for j in range(m):
+            counts[topics[i, j]] += scale * shares[i, j]
+        total += weights[i]
+    for k in range(len(counts)):
+        grouped[groups[k]] += counts[k]
+    newest = min(WINDOWS[-1], n)
+    coarse = np.empty((newest, m), np.uint16)
+    for i in range(newest):
+        for j in range(m):
+            coarse[i, j] = groups[topics[i, j]]
+    windows(topics[:newest], shares, weights, counts, total, background, alpha, age, recent, recent_after, past, 0, out)
     windows(
-        topics, shares, weights, older, groups, group_background, alpha, age, recent, recent_after, past, half,
+        coarse, shares, weights, grouped, total, group_background, alpha, age, recent, recent_after, past, half,
         out[half * len(FIGURES) :],
     )  # fmt: skip
     out[-2] = np.log(age)
@@ -158,12 +170,12 @@ def fill_figures(  # noqa: PLR0917 - compiled functions take no keywords
 
 
 @compiled
-def windows(  # noqa: PLR0917, C901 - one pass; compiled functions take no keywords
+def windows(  # noqa: PLR0917 - one pass; compiled functions take no keywords
     topics: NDArray[np.uint16],
     shares: NDArray[np.uint16],
     weights: NDArray[np.float32],
-    older: NDArray[np.float32],
-    group: NDArray[np.uint16],
+    before: NDArray[np.float64],
+    total: float,
     prior: NDArray[np.float32],
     alpha: float,
     age: int,
@@ -173,45 +185,46 @@ def windows(  # noqa: PLR0917, C901 - one pass; compiled functions take no keywo
     column: int,
     out: NDArray[np.float64],
 ) -> None:
-    """The figures of all windows at one granularity, into `out`; the surprises into `recent_after` and `past`."""
+    """The figures of all windows at one granularity, into `out`; the surprises into `recent_after` and `past`.
+
+    `before` and `total` are the counts of all behaviours and their sum; the windows' are taken out of them.
+    """
     n, m = topics.shape
-    before, window = np.zeros(len(prior)), np.zeros(len(prior))
-    total = 0.0
-    for k in range(len(older)):
-        before[group[k]] += older[k]
-        total += older[k]
-    for i in range(n):
-        for j in range(m):
-            before[group[topics[i, j]]] += weights[i] * shares[i, j] / WHOLE
-        total += weights[i]
+    window, bases, owns = np.zeros(len(prior)), np.zeros(n), np.zeros(n)
+    parts = np.empty((n, m))
+    lengths = 0.0
+    for k in range(len(before)):
+        lengths += before[k] * before[k]
     taken, weight = 0, 0.0
     for at, size in enumerate(WINDOWS):
         while taken < min(size, n):
             for j in range(m):
-                k, count = group[topics[taken, j]], weights[taken] * shares[taken, j] / WHOLE
-                before[k] = max(before[k] - count, 0.0)
+                k, share = topics[taken, j], shares[taken, j] / WHOLE
+                parts[taken, j] = share
+                bases[taken] += prior[k] * share
+                owns[taken] += share * share * weights[taken]
+                count = weights[taken] * share
+                left = max(before[k] - count, 0.0)
+                lengths += left * left - before[k] * before[k]
+                before[k] = left
                 window[k] += count
             total = max(total - weights[taken], 0.0)
             weight += weights[taken]
             taken += 1
-        surprise = familiar = coherence = dot = squares = lengths = 0.0
+        surprise = familiar = coherence = dot = squares = 0.0
         for i in range(taken):
-            base = old = new = own = 0.0
+            old = new = 0.0
             for j in range(m):
-                k, share = group[topics[i, j]], shares[i, j] / WHOLE
-                base += prior[k] * share
-                old += before[k] * share
-                new += window[k] * share
-                own += share * share * weights[i]
-            there = np.log((alpha * base + old) / (alpha + total) / base)
-            here = np.log((alpha * base + max(new - own, 0.0)) / (alpha + weight - weights[i]) / base)
+                old += before[topics[i, j]] * parts[i, j]
+                new += window[topics[i, j]] * parts[i, j]
+            base = bases[i]
+            there = np.log((alpha * base + old) / ((alpha + total) * base))
+            here = np.log((alpha * base + max(new - owns[i], 0.0)) / ((alpha + weight - weights[i]) * base))
             surprise += weights[i] * min(max(there, -CLIP), CLIP)
             familiar += weights[i] * (there > 0.0)
             coherence += weights[i] * min(max(here, -CLIP), CLIP)
             dot += weights[i] * old
             squares += weights[i] * new
-        for k in range(len(prior)):
-            lengths += before[k] * before[k]
         scale = 1.0 / max(weight, 1e-9)
         surprise *= scale
         series = column + at
@@ -355,15 +368,16 @@ def judge(  # noqa: PLR0917 - one loop; compiled functions take no keywords
                 topics[new], shares[new], topics[new + 1 : old], shares[new + 1 : old], weights[new + 1 : old],
                 older, older_total, background, alpha, forget, epsilon, beta * min(weight, 1.0),
             )  # fmt: skip
-        log_run, log_older, spilled, evidence = reweigh(ratios, ratio_older, log_run, log_older, hazard, memory)
+        since = since + 1 if age else 0
+        log_run, log_older, spilled, odds, evidence = reweigh(
+            ratios, ratio_older, log_run, log_older, hazard, memory, min(recent, since)
+        )
         likelihood += evidence
         if spilled:
             older, older_total = spill(
                 older, older_total, topics[old - 1], shares[old - 1], float(weights[old - 1]), forget
             )
-        since = since + 1 if age else 0
         age += 1
-        odds = odds_of_recent(log_run, log_older, min(recent, since))
         if len(figures):
             end, after = new + len(log_run), np.empty((min(len(surprises) + 1, LAG), SERIES), np.float32)
             fill_figures(
