@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection
 
 from service.database.sessions import ReadSession, WriteSession
 from service.database.turns import Turns
+from service.detect.known_topics import KnownTopics
 from service.detection.detector import Params
 from service.detection.profile import Profile
 from service.dp.privacy import Privacy
@@ -45,6 +46,8 @@ class Resources:
         other_user_key_secrets: secrets under which users may still be held; none outside a rotation.
         items_waiting: set when an item was put here whose text is to be encoded.
         draining: the service was asked to stop; `/readyz` says so while requests are still taken.
+        params: of the detectors.
+        known_topics: of the vectors that came lately; None without a profile.
     """
 
     settings: Settings
@@ -64,11 +67,15 @@ class Resources:
     items_waiting: asyncio.Event = field(default_factory=asyncio.Event)
     draining: bool = False
     views: Views = field(init=False)
+    params: Params = field(init=False)
+    known_topics: KnownTopics | None = field(init=False)
 
     def __post_init__(self) -> None:
         """Make what rests on the rest."""
         info = self.encoder.info
         self.views = Views(self.read_sessions, info.space, info.dim)
+        self.params = detector_params(self.settings, info.dim, self.profile)
+        self.known_topics = None if self.profile is None else KnownTopics(self.profile)
 
     @property
     def secrets(self) -> tuple[bytes, ...]:

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import numpy as np
 
 from service.detect.incoming import Incoming
+from service.detect.known_topics import Assigns
 from service.detect.remember import Remembered, remember
 from service.detection import codec, pending_codec, reorder
 from service.detection.coded import code_all
@@ -132,6 +133,7 @@ def decide(
     length: timedelta,
     memory: int = 0,
     space: str = "",
+    topics: Assigns | None = None,
 ) -> Decision:
     """Take new behaviours in, each at its place in time, and judge after each.
 
@@ -143,8 +145,9 @@ def decide(
         length: of the window in which behaviours are put in order.
         memory: how many behaviours of a regime are kept one by one.
         space: of their vectors.
+        topics: looks topics up; None for the profile.
     """
-    new = _entries(params, stored.window, behaviors, rule, length)
+    new = _entries(stored.window, behaviors, rule, length, topics or params.profile)
     folded = reorder.fold(params, stored.window, new, length)
     events = [*stored.recent, *((entry.event_id, entry.occurred_at) for entry in folded.entries)]
     first = stored.window.base.behaviors - len(stored.recent)
@@ -197,7 +200,7 @@ def _kept(params: Params) -> int:
 
 
 def _entries(
-    params: Params, window: Window, behaviors: Sequence[Incoming], rule: Rule, length: timedelta
+    window: Window, behaviors: Sequence[Incoming], rule: Rule, length: timedelta, topics: Assigns | None
 ) -> list[Entry]:
     """Behaviours as they are folded, their topics looked up all at once, which is quicker.
 
@@ -209,7 +212,7 @@ def _entries(
         raise ValueError("a behaviour has not been encoded")
     stacked = np.stack(vectors)
     coded = code_all(stacked)
-    assigned = None if params.profile is None else params.profile.assign(stacked)
+    assigned = None if topics is None else topics.assign(stacked)
     return [
         Entry(
             event_id=behavior.event_id,

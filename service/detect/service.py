@@ -33,7 +33,7 @@ from service.problem_handlers import field_error
 from service.problems import IdempotencyKeyInProgress, InvalidRequest, Problem
 from service.releases import service as releases
 from service.releases.schemas import Withheld
-from service.resources import Resources, detector_params
+from service.resources import Resources
 from service.sealing import seal
 from service.snapshots import repository as snapshots
 from service.snapshots.convert import differences_of
@@ -185,7 +185,7 @@ class Judging:
         self.keys = keys
         self.user = User(keys.domain, keys.present, keys.key_id)
         self.behaviors = behaviors
-        self.params = detector_params(resources.settings, resources.encoder.info.dim, resources.profile)
+        self.params = resources.params
         self.rule = Rule(request.options.detector, request.options.threshold)
         self.ids = list(dict.fromkeys(behavior.event_id for behavior in behaviors))
 
@@ -324,6 +324,7 @@ class Judging:
                 length=timedelta(seconds=settings.reorder_window_seconds),
                 memory=settings.memory_behaviors,
                 space=self.resources.encoder.info.space,
+                topics=self.resources.known_topics,
             )
 
     def _restore(self, known: Known) -> Stored:

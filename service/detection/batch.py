@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.detection.coded import Coded
-from service.detection.topics import Assignment
+from service.detection.topics import Assignment, joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +44,12 @@ class Batch:
 def side_by_side(
     coded: Sequence[Coded], weights: Sequence[float], times: Sequence[float], topics: Sequence[Assignment | None]
 ) -> Batch:
-    """A batch of at least one behaviour, by what is known of each."""
+    """A batch of at least one behaviour, by what is known of each; it has topics if all have."""
+    known = [one for one in topics if one is not None]
     return Batch(
         codes=np.stack([one.codes for one in coded]),
         scales=np.array([one.scale for one in coded], np.float32),
         weights=np.array(weights, np.float64),
         times=np.array(times, np.float64),
-        topics=_joined(topics),
+        topics=joined(known) if len(known) == len(topics) else None,
     )
-
-
-def _joined(topics: Sequence[Assignment | None]) -> Assignment | None:
-    """None unless all are known."""
-    known = [one for one in topics if one is not None]
-    if len(known) < len(topics):
-        return None
-    return Assignment(np.concatenate([one.topics for one in known]), np.concatenate([one.shares for one in known]))

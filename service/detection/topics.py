@@ -1,5 +1,6 @@
 """Soft topics: a behaviour's vector as sparse shares over the profile's prototypes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -33,6 +34,11 @@ class Assignment:
     def at(self, row: int) -> "Assignment":
         """One behaviour's alone."""
         return Assignment(self.topics[row : row + 1], self.shares[row : row + 1])
+
+
+def joined(parts: Sequence[Assignment]) -> Assignment:
+    """Behaviours' topics one after the other; at least one part."""
+    return Assignment(np.concatenate([one.topics for one in parts]), np.concatenate([one.shares for one in parts]))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from service.policy.schemas import Policy
 from service.policy.succession import Successors
 from service.recommendations import held_repository
 from service.recommendations.held_repository import Held
-from service.resources import Resources, detector_params
+from service.resources import Resources
 from service.users import repository as users
 
 
@@ -60,7 +60,7 @@ async def standing(resources: Resources, connection: AsyncConnection, user_id: s
 
 def _assembled(resources: Resources, key: bytes, held: Held) -> Standing:
     info, profile = resources.encoder.info, resources.profile
-    params = detector_params(resources.settings, info.dim, profile)
+    params = resources.params
     stored = restore(
         held.state,
         held.pending,
