@@ -1,7 +1,7 @@
 """Topics that are kept are the topics that a profile gives."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.detect.known_topics import KnownTopics
@@ -40,6 +40,7 @@ class Counting:
         return POPULATION.assign(vectors)
 
 
+@settings(deadline=None)  # the first one compiles
 @given(requests=st.lists(st.lists(st.integers(0, 7), min_size=1, max_size=10), max_size=10), most=st.integers(1, 9))
 def test_they_are_those_of_the_profile_whatever_is_kept(requests: list[list[int]], most: int) -> None:
     profile = Counting()
