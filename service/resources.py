@@ -99,7 +99,12 @@ def get_resources(connection: HTTPConnection) -> Resources:
     return resources
 
 
-ResourcesDependency = Annotated[Resources, Depends(get_resources)]
+async def resources_of(connection: HTTPConnection) -> Resources:
+    """`get_resources` for endpoints to depend on."""
+    return get_resources(connection)
+
+
+ResourcesDependency = Annotated[Resources, Depends(resources_of)]
 
 
 def detector_params(settings: Settings, dim: int, profile: Profile | None) -> Params:

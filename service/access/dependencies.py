@@ -9,7 +9,7 @@ from service.access.guard import Admission
 from service.access.rates import Quota
 
 
-def get_quota(connection: HTTPConnection) -> Quota:
+async def get_quota(connection: HTTPConnection) -> Quota:
     """The quota of the request's caller, for operations that count as more than one request.
 
     Raises:

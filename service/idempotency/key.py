@@ -37,7 +37,7 @@ def parse_key(values: list[str]) -> str | None:
     return _ESCAPED.sub(r"\1", value[1:-1]) if value.startswith('"') else value
 
 
-def given_key(
+async def given_key(
     request: Request,
     _: Annotated[
         str | SkipJsonSchema[None],

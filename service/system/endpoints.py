@@ -15,7 +15,7 @@ from service.telemetry.metrics import Metrics
 router = APIRouter(tags=["system"])
 
 
-def get_probe(request: Request) -> ReadinessProbe:
+async def get_probe(request: Request) -> ReadinessProbe:
     """The app's one probe, which remembers its last good verdict."""
     probe: ReadinessProbe = request.app.state.readiness
     return probe

@@ -19,7 +19,7 @@ SUBRESOURCES = ("interest", "history", "export", "policy", "recommendations")
 """What may follow an id in a path."""
 
 
-def refuse_subresource(request: Request) -> None:
+async def refuse_subresource(request: Request) -> None:
     """`DELETE /users/u/history` erases no part of a user: taken for an id, it might erase another one.
 
     A user whose id does end like that is erased with the slash in the id encoded: `/users/u%2Fhistory`.

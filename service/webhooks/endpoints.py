@@ -29,7 +29,7 @@ from service.webhooks.schemas import (
 router = APIRouter(prefix="/webhooks", tags=["webhooks"], responses=responses(DatabaseUnavailable, Saturated))
 
 
-def get_sender(request: Request) -> Sender:
+async def get_sender(request: Request) -> Sender:
     """The app's sender of messages."""
     sender: Sender = request.app.state.sender
     return sender
