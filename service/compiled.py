@@ -2,7 +2,8 @@
 
 Inner loops run once for each behaviour, or each batch, over short arrays. In array expressions they would cost mostly
 the calls; compiled they are plain loops, free of the interpreter's lock, and the same for one behaviour as for a
-thousand. What was compiled is kept beside the source, or in the user's cache where that cannot be written.
+thousand. What was compiled is kept beside the source, or in the user's cache where that cannot be written, until that
+source changes: functions that call each other stand in one file, for a change in another would go unseen.
 """
 
 from collections.abc import Callable
@@ -22,11 +23,6 @@ def compiled(function: Callable[Arguments, Returned]) -> Callable[Arguments, Ret
 def compiled_sums(function: Callable[Arguments, Returned]) -> Callable[Arguments, Returned]:
     """The same, with leave to add up in another order, which is what lets a long sum run in vector registers."""
     return _compile(function, reorder=True)
-
-
-def compiled_anew(function: Callable[Arguments, Returned]) -> Callable[Arguments, Returned]:
-    """The same for what calls compiled functions of other modules: not kept, for a change in those would go unseen."""
-    return njit(nogil=True, error_model="numpy")(function)
 
 
 def _compile(function: Callable[Arguments, Returned], *, reorder: bool) -> Callable[Arguments, Returned]:

@@ -1,8 +1,5 @@
 """The inner loops of the Bayesian detector, compiled: `bayes`, `evidence` and `fusion` say what they compute.
 
-They stand in one file because they call each other: what was compiled is kept until its own file changes, and a change
-of what it calls, in another file, would go unseen.
-
 Behaviours and runs are newest first. `judge` takes many behaviours in at once: between two of them nothing but these
 loops runs, so that a behaviour costs what its arithmetic costs.
 """
