@@ -148,18 +148,20 @@ async def _found_by_any(
         liked = known.view.popular
         if query.category is not None or seen:
             liked = await repository.liked(connection, catalogue, POPULAR, enough=query.k)
-    ids = [*near.ids, *liked.ids]
     with timing.phase("database"):
-        told = await candidates_repository.known(connection, catalogue, user.user_key, ids, known.after)
+        told = await candidates_repository.known(
+            connection, catalogue, user.user_key, near=near.ids, others=liked.ids, after=known.after
+        )
     found = Sampled(
-        [*ids, *told.after.ids],
+        [*near.ids, *liked.ids, *told.after.ids],
         np.concatenate([near.vectors, liked.vectors, told.after.vectors]),
-        np.concatenate([told.users, told.after.users]),
+        np.concatenate([told.users, liked.users, told.after.users]),
     )
-    left_out = np.concatenate([told.seen, told.after_seen]) & query.exclude_seen
+    left_out = told.seen if query.exclude_seen else frozenset()
     first: dict[str, int] = {}
-    for place in np.flatnonzero(~left_out).tolist():
-        first.setdefault(found.ids[place], place)
+    for place, item_id in enumerate(found.ids):
+        if item_id not in left_out:
+            first.setdefault(item_id, place)
     return found.at(np.array(list(first.values()), np.int64))
 
 

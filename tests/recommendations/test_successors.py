@@ -16,7 +16,7 @@ from sqlalchemy.types import Text
 
 from service.items import repository as items
 from service.policy.succession import ASKED, LEAST_USERS, SMOOTHING, WITHIN, Successors, hash_of
-from service.recommendations import candidates_repository, counts, held_repository, repository
+from service.recommendations import candidates_repository, counts, held_repository, popularity, repository
 from service.recommendations.repository import Catalogue
 from service.recommendations.successors import KEPT, MOST, SUCCESSORS, count_if_due
 
@@ -319,8 +319,10 @@ async def test_items_at_places_are_named_if_they_may_be_recommended(service: Ser
     await service.put(catalogue(["chess"], 6), f"{domain}-other")
     later = ["chess-0", "chess-1", "opera-1", "opera-2", "chess-5"]  # the last is of another domain's catalogue
     await see(service, in_turn(domain, {n: ["from", *later] for n in "ab"} | {n: ["too", "opera-1"] for n in "cd"}))
-    await service.detect(user, [behavior("opera", 1, "opera-2")], domain)
+    await service.detect(user, [behavior("opera", 0, "before"), behavior("opera", 1, "opera-2")], domain)
+    popular = {"opera-1": 4, "opera-2": 3, "chess-1": 2}
     await count_if_due(service.resources, ANEW)
+    await popularity.count_if_due(service.resources, ANEW)
     await service.fetch(
         "UPDATE item_vectors SET expires_at = now() WHERE domain = :domain AND expires_at IS NOT NULL", domain=domain
     )
@@ -333,9 +335,12 @@ async def test_items_at_places_are_named_if_they_may_be_recommended(service: Ser
 
         async def named(**conditions: Any) -> repository.Sampled:
             asked = Catalogue(domain, info.space, info.dim, **conditions)
-            known = await candidates_repository.known(session, asked, key, ["opera-2", "chess-2"], wanted)
-            assert (known.users.tolist(), known.seen.tolist()) == ([0, 0], [True, False])
-            assert known.after_seen.tolist() == [name == "opera-2" for name in known.after.ids]
+            known = await candidates_repository.known(
+                session, asked, key, near=["opera-2", "chess-2", "opera-1"], others=["from", "before"], after=wanted
+            )
+            assert known.users.tolist() == [3, 0, 4]
+            assert known.seen == {"opera-2", "before"}
+            assert known.after.users.tolist() == [popular[name] for name in known.after.ids]
             return known.after
 
         found = await named()
@@ -349,7 +354,11 @@ async def test_items_at_places_are_named_if_they_may_be_recommended(service: Ser
                 session, domain=domain, space=info.space, dim=info.dim, queries=vectors[name][None], per_query=1
             )
             assert near.ids == [name]
-        assert found.users.tolist() == [0, 0, 0]
+        # What only others have seen may come, whoever is asked about it.
+        stranger = await candidates_repository.known(
+            session, Catalogue(domain, info.space, info.dim), b"nobody", near=found.ids, others=[], after=wanted
+        )
+        assert (stranger.seen, stranger.after.ids) == (frozenset(), found.ids)
 
 
 async def test_a_behavior_tells_when_an_item_was_seen_first(service: Service, user: str, domain: str) -> None:
