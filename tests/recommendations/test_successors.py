@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text
 
+from service.encoder import FakeEncoder
 from service.items import repository as items
 from service.policy.succession import ASKED, LEAST_USERS, SMOOTHING, WITHIN, Successors, hash_of
 from service.recommendations import candidates_repository, counts, held_repository, popularity, repository
@@ -302,6 +303,20 @@ async def test_what_is_read_of_a_users_items_is_what_is_held(service: Service, u
     assert (nothing.mass, len(nothing.totals), len(nothing.row)) == (read.mass, 0, 0)
     assert (elsewhere.mass, elsewhere.totals.tolist(), len(elsewhere.hashes)) == (0, [0] * ASKED, 0)
     assert len(nobody.items) == 0
+
+
+async def test_the_newest_items_are_those_since_a_model_came_back(
+    service: Service, open_service: Open, user: str, domain: str
+) -> None:
+    """What was kept before another model was served has later arrivals, and is older all the same."""
+    other = await open_service(FakeEncoder(dim=32), profile=None)
+    await service.detect(user, [behavior("opera", n, f"before-{n}") for n in range(ASKED + 6)], domain)
+    await other.detect(user, [behavior("opera", ASKED + 6, "between")], domain)
+    since = [behavior("opera", ASKED + 7 + n, f"since-{n}") for n in range(9)]
+    await service.detect(user, since, domain)
+    read = await successors_of(service, user, domain)
+    assert len(read.items) == ASKED
+    assert read.items.tolist()[:9] == [hash_of(one["item_id"]) for one in reversed(since)]
 
 
 async def successors_of(service: Service, user: str, domain: str) -> Successors:
