@@ -86,8 +86,12 @@ async def recommend(resources: Resources, user_id: str, query: RecommendationsQu
         policy=user.policy,
         mixture=MixtureShares(**{name: round(share, DIGITS) for name, share in learnt.shares.items()}),
         items=[
-            _told(resources, learnt, candidates, pick, details[candidates.ids[pick.place]], explain=query.explain)
-            for pick in picks
+            _told(pick, details[candidates.ids[pick.place]], explanation)
+            for pick, explanation in zip(
+                picks,
+                _explanations(resources, learnt, candidates, picks) if query.explain else [None] * len(picks),
+                strict=True,
+            )
         ],
     )
 
@@ -195,9 +199,7 @@ async def _picked(
         candidates = candidates.at(np.setdiff1d(np.arange(len(candidates.ids)), gone))
 
 
-def _told(
-    resources: Resources, learnt: Learnt, candidates: Sampled, pick: Pick, item: Item, *, explain: bool
-) -> Recommendation:
+def _told(pick: Pick, item: Item, explanation: Explanation | None) -> Recommendation:
     return Recommendation(
         item_id=item.item_id,
         score=round(pick.score, DIGITS),
@@ -205,18 +207,28 @@ def _told(
         text=item.text,
         category=item.category,
         attributes=item.attributes,
-        explanation=_explanation(resources, learnt, candidates.vectors[pick.place], pick) if explain else None,
+        explanation=explanation,
     )
 
 
-def _explanation(resources: Resources, learnt: Learnt, vector: NDArray[np.float32], pick: Pick) -> Explanation:
+def _explanations(
+    resources: Resources, learnt: Learnt, candidates: Sampled, picks: Sequence[Pick]
+) -> Sequence[Explanation]:
+    # The topics of all at once: one by one they take twice as long, 4 ms for a hundred.
+    topics = item_topics(resources.profile, candidates.vectors[[pick.place for pick in picks]])
     memory = learnt.memory
-    return Explanation(
-        because=[
-            Because(
-                event_id=memory.event_ids[n], item_id=memory.item_ids[n], share=round(share, DIGITS), relation=relation
-            )
-            for n, share, relation in pick.because(NAMED)
-        ],
-        topics=item_topics(resources.profile, vector[None])[0],
-    )
+    return [
+        Explanation(
+            because=[
+                Because(
+                    event_id=memory.event_ids[n],
+                    item_id=memory.item_ids[n],
+                    share=round(share, DIGITS),
+                    relation=relation,
+                )
+                for n, share, relation in pick.because(NAMED)
+            ],
+            topics=own,
+        )
+        for pick, own in zip(picks, topics, strict=True)
+    ]

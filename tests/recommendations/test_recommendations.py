@@ -1,13 +1,18 @@
 """What is recommended to whom, by HTTP, over a real catalogue."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from service.detection.detector import MIN_HISTORY
+from service.items import repository as items
+from service.items.repository import Candidates
 from service.policy.experts import chances
+from service.recommendations import service as recommendations
 from service.recommendations import view
 from service.recommendations.successors import count_if_due
 
@@ -63,17 +68,36 @@ async def test_several_interests_are_kept_apart(service: Service, user: str) -> 
     assert min(found.count("opera"), found.count("robots")) >= 4
 
 
-async def test_what_was_seen_is_left_out_unless_it_is_asked_for(service: Service, user: str) -> None:
+@pytest.fixture
+def searches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many items each search of the catalogue left out."""
+    left_out = []
+
+    async def nearest(*args: Any, exclude: Sequence[str] = (), **values: Any) -> Candidates:
+        left_out.append(len(exclude))
+        return await items.nearest(*args, exclude=exclude, **values)
+
+    monkeypatch.setattr(recommendations, "items", SimpleNamespace(nearest=nearest, details=items.details))
+    return left_out
+
+
+async def test_what_was_seen_is_left_out_unless_it_is_asked_for(
+    service: Service, user: str, searches: list[int]
+) -> None:
     seen = [f"baking-{n}" for n in range(12)]
     await service.detect(user, [behavior("baking", n, item_id) for n, item_id in enumerate(seen)])
-    told = await service.recommend(user, k=100)
+    told = await service.recommend(user, k=100, diversity=0)
     assert len(ids(told)) == len(set(ids(told))) == 100
     assert not set(seen) & set(ids(told))
+    assert set(themes_of(told)[: OF_A_THEME - len(seen)]) == {"baking"}, "what is left of what is near comes first"
+    assert searches == [0], "one search finds enough, also where most is asked for"
     everything = await service.recommend(user, k=20, exclude_seen=False, diversity=0)
     assert set(seen) & set(ids(everything))
 
 
-async def test_who_has_seen_nearly_everything_gets_the_rest(open_service: Open, user: str, domain: str) -> None:
+async def test_who_has_seen_nearly_everything_gets_the_rest(
+    open_service: Open, user: str, domain: str, searches: list[int]
+) -> None:
     """Also far more than is remembered one by one, and with more seen than is looked at for anybody."""
     service = await open_service(memory_behaviors=8)
     await service.put(catalogue(each=60), domain)
@@ -82,6 +106,7 @@ async def test_who_has_seen_nearly_everything_gets_the_rest(open_service: Open, 
     seen = [item_id for item_id in every if item_id not in left]
     await service.detect(user, [behavior(item.split("-")[0], n, item) for n, item in enumerate(seen)], domain)
     assert set(ids(await service.recommend(user, domain, k=10))) == left
+    assert searches == [0, len(seen)]
 
 
 async def test_only_items_of_the_category_asked_for(service: Service, user: str) -> None:

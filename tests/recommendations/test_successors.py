@@ -230,6 +230,16 @@ async def written(service: Service, domain: str) -> dict[str, tuple[datetime, st
     return {row.item_id: (row.counted_at, row.by) for row in await service.fetch(query, domain=domain)}
 
 
+async def test_a_replica_that_does_not_count_goes_by_what_is_there(
+    service: Service, open_service: Open, user: str, domain: str
+) -> None:
+    await see(service, in_turn(domain, {"a": ["x", "y"], "b": ["x", "y"]}))
+    await count_if_due(service.resources, ANEW)
+    only_serves = await open_service(successors_every_minutes=0.0)
+    await only_serves.detect(user, [behavior("chess", 0, "x")], domain)
+    assert (await successors_of(only_serves, user, domain)).hashes.tolist() == [hash_of("y")]
+
+
 _COUNTING = """
     SELECT backend_xid FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%WITH items AS%'
@@ -254,6 +264,51 @@ async def test_counting_holds_up_nobody(service: Service, domain: str) -> None:
     assert await counting
     assert len(await held(service, [domain])) == 1
     assert not await count_if_due(service.resources, LATER), "it was counted lately"
+
+
+_WATCH_WRITES = (
+    """
+    CREATE TABLE writes_seen (n serial, at text, what text, item_id text, read bigint)
+    """,
+    """
+    CREATE FUNCTION see_write() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO writes_seen (at, what, item_id, read)
+        SELECT TG_TABLE_NAME, TG_OP, to_jsonb(coalesce(NEW, OLD)) ->> 'item_id', (
+            SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables WHERE relname = 'seen_items'
+        );
+        RETURN coalesce(NEW, OLD);
+    END $$
+    """,
+    *(
+        f"CREATE TRIGGER watch BEFORE INSERT OR UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION see_write()"
+        for table in ("item_successors", "successor_totals")
+    ),
+)
+
+
+async def test_all_is_counted_before_the_first_row_is_written(service: Service, domain: str) -> None:
+    """From the first write on, webhooks and the stream wait for the transaction: no more is read of users then."""
+    leaving, staying = f"{domain}-leaving", f"{domain}-staying"
+    await see(service, in_turn(leaving, {"a": ["x", "y"], "b": ["x", "y"]}))
+    await count_if_due(service.resources, ANEW)
+    await service.fetch("DELETE FROM seen_items WHERE domain = :domain", domain=leaving)
+    names = [f"i{n}" for n in range(8)]
+    await see(service, in_turn(staying, dict.fromkeys("abc", names)))
+    for statement in _WATCH_WRITES:
+        await service.fetch(statement)
+    try:
+        await count_if_due(service.resources, ANEW)
+        writes = await service.fetch("SELECT * FROM writes_seen ORDER BY n")
+    finally:
+        await service.fetch("DROP FUNCTION see_write CASCADE")
+        await service.fetch("DROP TABLE writes_seen")
+    first, after = writes[:7], writes[7:]
+    assert [(one.at, one.what, one.item_id) for one in first] == [
+        ("item_successors", "INSERT", name) for name in names[:-1]
+    ], "what is written first has been sorted, so all of it was counted"
+    assert {(one.at, one.what) for one in after} >= {("item_successors", "DELETE"), ("successor_totals", "INSERT")}
+    assert len({one.read for one in writes}) == 1
+    assert writes[0].read >= 3 * len(names)
 
 
 async def test_a_replica_counts_by_itself(
