@@ -79,6 +79,7 @@ async def recommend(resources: Resources, user_id: str, query: RecommendationsQu
         found = _Found(questions(learnt, QUESTIONS), next_up(learnt, FOLLOWED), view, query)
         candidates = await _candidates(resources, connection, user, found)
         candidates, picks, details = await _picked(connection, user, learnt, candidates, found)
+    resources.metrics.recommended(pick.source for pick in picks)
     return Recommendations(
         user_id=user_id,
         domain=query.domain,

@@ -1,9 +1,10 @@
 """What is recommended to whom, by HTTP, over a real catalogue."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from service.detection.detector import MIN_HISTORY
 from service.items import repository as items
 from service.items.repository import Candidates
 from service.policy.experts import chances
+from service.policy.ranking import Source
 from service.recommendations import service as recommendations
 from service.recommendations import view
 from service.recommendations.successors import count_if_due
@@ -144,6 +146,19 @@ async def test_an_explanation_names_behaviours_and_topics_and_adds_up(service: S
     assert (first["category"], first["source"]) == ("opera", "present")
     events = [int(one["event_id"][1:]) for one in first["explanation"]["because"]]
     assert min(events) >= 30, "behaviours of the same theme speak for it"
+
+
+async def test_metrics_tell_of_what_source_items_were(service: Service, user: str) -> None:
+    def told() -> Counter[str]:
+        families = service.resources.metrics.registry.collect()
+        of_source = [family.samples for family in families if family.name == "swerve_recommended_items"]
+        return Counter({one.labels["source"]: int(one.value) for one in of_source[0]})
+
+    await service.detect(user, stream(("sailing", 30)))
+    before = told()
+    assert set(before) == set(get_args(Source))
+    answer = await service.recommend(user, k=30)
+    assert told() - before == Counter(item["source"] for item in answer["items"])
 
 
 async def test_what_others_took_up_is_recommended_where_it_foretells(service: Service, user: str, domain: str) -> None:
