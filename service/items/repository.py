@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sqlalchemy import BindParameter, TextClause, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, REAL
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.types import Text
+from sqlalchemy.types import Integer, Text
 
 from service.database.sessions import ReadSession, WriteSession
 from service.items.halves import HEADER_BYTES, cut, decode, flat
@@ -114,10 +114,9 @@ async def nearest(
         per_query=per_query,
         with_category=category is not None,
         with_exclude=bool(exclude),
-        count=len(queries),
         ef_search=ef_search,
     )
-    values: dict[str, Any] = {"flat": flat(queries)}
+    values: dict[str, Any] = {"count": len(queries), "flat": flat(queries)}
     if category is not None:
         values["category"] = category
     if exclude:
@@ -137,25 +136,17 @@ async def nearest(
 
 @lru_cache(maxsize=1024)
 def _nearest(
-    *,
-    domain: str,
-    space: str,
-    dim: int,
-    per_query: int,
-    with_category: bool,
-    with_exclude: bool,
-    count: int,
-    ef_search: int,
+    *, domain: str, space: str, dim: int, per_query: int, with_category: bool, with_exclude: bool, ef_search: int
 ) -> TextClause:
     """The statement of `nearest`.
 
     What decides the plan is written into it, not bound: an index over a part of the table is used only where the
-    condition is seen to imply it, also by a plan that is made once for all values. Nor is such a plan kept where it
-    would have to do for any number of queries: Postgres would take it for a dear one. The settings hold for the
+    condition is seen to imply it, also by a plan that is made once for all values. The settings hold for the
     transaction. They are made before the first search, which reads them, because the queries are made of their row.
     """
     conditions = [scope(domain, space), "(expires_at IS NULL OR expires_at > now())"]
     parameters: list[BindParameter[Any]] = [
+        bindparam("count", type_=Integer),
         bindparam("flat", type_=ARRAY(REAL)),
     ]
     if with_category:
@@ -172,7 +163,7 @@ def _nearest(
                    set_config('hnsw.iterative_scan', 'relaxed_order', true) AS iterative_scan
         ), queries AS MATERIALIZED (
             SELECT n, {cut("n", int(dim))} AS vector
-            FROM settings CROSS JOIN generate_series(1, {int(count)} + 0 * length(settings.ef_search)) AS n
+            FROM settings CROSS JOIN generate_series(1, :count + 0 * length(settings.ef_search)) AS n
         )
         SELECT queries.n AS query, array_agg(near.item_id ORDER BY near.distance) AS ids,
                string_agg(halfvec_send(near.vector), CAST('' AS bytea) ORDER BY near.distance) AS vectors

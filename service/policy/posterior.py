@@ -150,10 +150,7 @@ def _differences(
 ) -> tuple[tuple[TopicWeight, ...], tuple[TopicWeight, ...]]:
     change = present - usual
     order = np.argsort(-np.abs(change), kind="stable")
-    told = [
-        TopicWeight(int(k), profile.labels[k], float(present[k]), float(usual[k]))
-        for k in order
-        if abs(change[k]) > SMALLEST_DIFFERENCE
-    ]
+    differing = order[: np.count_nonzero(np.abs(change) > SMALLEST_DIFFERENCE)]
+    told = [TopicWeight(int(k), profile.labels[k], float(present[k]), float(usual[k])) for k in differing]
     boost = tuple(one for one in told if one.share > one.usual)[:MOST_TOPICS]
     return boost, tuple(one for one in told if one.share < one.usual)[:MOST_TOPICS]
