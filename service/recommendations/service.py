@@ -18,6 +18,7 @@ from service.policy.experts import EXPERTS
 from service.policy.ranking import Learnt, Pick, learn, next_up, questions, rank
 from service.policy.schemas import MemoryWeight, PolicyInForce
 from service.recommendations import candidates_repository, repository
+from service.recommendations.near import Search, near
 from service.recommendations.repository import Catalogue, Sampled
 from service.recommendations.schemas import (
     Because,
@@ -138,28 +139,18 @@ async def _found_by_any(
 ) -> Sampled:
     info, query = resources.encoder.info, known.query
     catalogue = Catalogue(query.domain, info.space, info.dim, query.category, user.user_key if seen else None)
+    search = Search(catalogue, max(PER_QUESTION, query.k), max(EF_SEARCH, query.k), tuple(seen))
+    near_ids, near_vectors = await near(resources, connection, known.near_to, search)
     with timing.phase("database"):
-        near = await items.nearest(
-            connection,
-            domain=catalogue.domain,
-            space=catalogue.space,
-            dim=catalogue.dim,
-            queries=known.near_to,
-            per_query=max(PER_QUESTION, query.k),
-            category=query.category,
-            exclude=seen,
-            ef_search=max(EF_SEARCH, query.k),
-        )
         liked = known.view.popular
         if query.category is not None or seen:
             liked = await repository.liked(connection, catalogue, POPULAR, enough=query.k)
-    with timing.phase("database"):
         told = await candidates_repository.known(
-            connection, catalogue, user.user_key, near=near.ids, others=liked.ids, after=known.after
+            connection, catalogue, user.user_key, near=near_ids, others=liked.ids, after=known.after
         )
     found = Sampled(
-        [*near.ids, *liked.ids, *told.after.ids],
-        np.concatenate([near.vectors, liked.vectors, told.after.vectors]),
+        [*near_ids, *liked.ids, *told.after.ids],
+        np.concatenate([near_vectors, liked.vectors, told.after.vectors]),
         np.concatenate([told.users, liked.users, told.after.users]),
     )
     left_out = told.seen if query.exclude_seen else frozenset()

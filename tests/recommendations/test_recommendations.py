@@ -1,21 +1,19 @@
 """What is recommended to whom, by HTTP, over a real catalogue."""
 
 from collections import Counter
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any, get_args
 
 import numpy as np
 import pytest
 
 from service.detection.detector import MIN_HISTORY
-from service.items import repository as items
-from service.items.repository import Candidates
+from service.detection.topics import Vectors
 from service.policy.experts import chances
 from service.policy.ranking import Source
 from service.recommendations import service as recommendations
 from service.recommendations import view
+from service.recommendations.near import near
 from service.recommendations.successors import count_if_due
 
 from .conftest import OF_A_THEME, THEMES, Open, Service, behavior, catalogue, ids, stream, themes_of
@@ -75,11 +73,11 @@ def searches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many items each search of the catalogue left out."""
     left_out = []
 
-    async def nearest(*args: Any, exclude: Sequence[str] = (), **values: Any) -> Candidates:
-        left_out.append(len(exclude))
-        return await items.nearest(*args, exclude=exclude, **values)
+    async def counted(*args: Any) -> tuple[list[str], Vectors]:
+        left_out.append(len(args[-1].left_out))
+        return await near(*args)
 
-    monkeypatch.setattr(recommendations, "items", SimpleNamespace(nearest=nearest, details=items.details))
+    monkeypatch.setattr(recommendations, "near", counted)
     return left_out
 
 
