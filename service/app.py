@@ -43,7 +43,7 @@ from service.items.background import encoding
 from service.middleware import BodyLimitMiddleware, LoadLimitMiddleware, RequestIdMiddleware, ServerTimingMiddleware
 from service.mutations.feed import Feed
 from service.openapi import install_openapi
-from service.policy import experts
+from service.policy import experts, succession
 from service.populations.watch import watching
 from service.problem_handlers import install_handlers
 from service.profiles import profile_for
@@ -297,6 +297,7 @@ def _warm_detector(settings: Settings, dim: int, profile: Profile | None) -> Non
         StartError: the model's vectors are too long for a user's state.
     """
     experts.warm_up()
+    succession.warm_up()
     try:
         detector.warm_up(detector_params(settings, dim, profile))
     except StateError as error:

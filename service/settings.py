@@ -219,15 +219,15 @@ class Settings(BaseSettings):
         le=1440,
         allow_inf_nan=False,
         description="How often one of the replicas counts how many users had to do with each item in the last 30 days; "
-        "0: never, and no item counts as more popular than another.",
+        "0: this replica never does; counts that are there, as of another replica, are gone by all the same.",
     )
     successors_every_minutes: float = Field(
         default=60.0,
         ge=0,
         le=1440,
         allow_inf_nan=False,
-        description="How often one of the replicas counts what users took up soon after each item; 0: never, and "
-        "counts that are there stay as they are.",
+        description="How often one of the replicas counts what users took up soon after each item; 0: this "
+        "replica never does; counts that are there, as of another replica, are gone by all the same.",
     )
     population_every_seconds: float = Field(
         default=20.0,

@@ -12,6 +12,9 @@ from service.items.schemas import NewItem
 from service.problems import FieldError, InvalidRequest
 from service.wire import SOME_TEXT, from_wire
 
+PROGRESS = "progress"
+"""An id that no new item may have: what is stored under it could not be looked up. Every other one can be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
@@ -49,6 +52,14 @@ def check(items: list[NewItem], dim: int) -> list[Incoming]:
                     field=f"{field}.item_id",
                     message=f"is the same as items[{before}].item_id",
                     remedy="send each item once in a request",
+                )
+            )
+        if item.item_id == PROGRESS:
+            errors.append(
+                FieldError(
+                    field=f"{field}.item_id",
+                    message=f"may not be {PROGRESS!r}: GET /items/{PROGRESS} tells how far the catalogue is encoded",
+                    remedy=f"send it under another id, such as 'item-{PROGRESS}', and name that in behaviours, too",
                 )
             )
         made = _incoming(item, dim, field, errors)

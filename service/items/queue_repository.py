@@ -184,6 +184,32 @@ _RELEASE = text(
 ).bindparams(*_OF)
 
 
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """Items of all domains in a space's queue.
+
+    Attributes:
+        waiting: to be encoded, those that are claimed included.
+        failed: that the model fails on.
+    """
+
+    waiting: int
+    failed: int
+
+
+async def count(session: ReadSession | WriteSession, space: str) -> Queued:
+    """How many items are in that space's queue: looks at all of them, and at nothing of the catalogue besides."""
+    return Queued(**(await session.execute(_COUNT, {"space": space})).one()._mapping)
+
+
+_COUNT = text(
+    """
+    SELECT count(*) FILTER (WHERE failure IS NULL) AS waiting, count(*) FILTER (WHERE failure IS NOT NULL) AS failed
+    FROM item_queue WHERE space = :space
+    """
+).bindparams(_SPACE)
+
+
 async def is_empty(session: ReadSession | WriteSession, space: str) -> bool:
     """Whether nothing waits for that space, what is claimed included."""
     query = text("SELECT 1 FROM item_queue WHERE space = :space AND failure IS NULL LIMIT 1").bindparams(_SPACE)

@@ -34,7 +34,7 @@ LARGEST_INTEGER = 2**63 - 1
 ItemId = Annotated[
     str,
     StringConstraints(pattern=NAME),
-    Field(description="The item's id in your system; the same as `item_id` of behaviours."),
+    Field(description="The item's id in your system, any but `progress`; the same as `item_id` of behaviours."),
 ]
 Category = Annotated[
     str,

@@ -45,6 +45,7 @@ class Upkeep:
         while True:
             wait = EVERY_S
             try:
+                await self.tell()
                 await self.retire()
                 await self.keep_indexes()
             except Exception as error:
@@ -54,6 +55,13 @@ class Upkeep:
                 else:
                     logger.exception("catalogue: upkeep failed; trying again in %g s", wait)
             await asyncio.sleep(wait)
+
+    async def tell(self) -> None:
+        """Have the metrics say how much waits."""
+        async with self._resources.turns, self._resources.read_sessions() as session:
+            queued = await queue_repository.count(session, self._space)
+        self._resources.metrics.items_waiting.set(queued.waiting)
+        self._resources.metrics.items_failed.set(queued.failed)
 
     async def retire(self) -> None:
         """Remove other models' vectors, once this one's are complete and nobody has served the other for a while."""

@@ -23,6 +23,7 @@ from service.items import queue_repository, spaces_repository
 from service.items.halves import decode
 from service.items.queue_repository import Claimed
 from service.resources import Resources
+from service.telemetry.metrics import ItemsResult
 
 logger = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ class Worker:
         known = [item for item in claimed if item.known is not None]
         if known:  # another item has the same text
             vectors = decode([item.known for item in known if item.known is not None], self._encoder.info.dim)
-            await self._store(known, vectors)
+            await self._store(known, vectors, "copied")
         new = [item for item in claimed if item.known is None]
         if not new:
             return
@@ -144,20 +145,22 @@ class Worker:
             for item in new:
                 await self._encode([item])
             return
-        await self._store(new, vectors)
+        await self._store(new, vectors, "encoded")
 
     async def _vectors(self, items: Sequence[Claimed]) -> Vectors:
         with self._encoder.admit(len(items)) as permit:
             return (await self._encoder.encode([item.text for item in items], permit)).vectors
 
-    async def _store(self, items: Sequence[Claimed], vectors: Vectors) -> None:
+    async def _store(self, items: Sequence[Claimed], vectors: Vectors, result: ItemsResult) -> None:
         async with self._writing() as session:
-            await queue_repository.store(session, self._space, items, np.asarray(vectors))
+            stored = await queue_repository.store(session, self._space, items, np.asarray(vectors))
+        self._resources.metrics.treated(result, stored)
 
     async def _fail(self, item: Claimed, error: EncodingFailedError) -> None:
         logger.warning("catalogue: an item's text cannot be encoded: %s", error)
         async with self._writing() as session:
             await queue_repository.fail(session, self._space, item, str(error)[:MAX_REASON_CHARACTERS])
+        self._resources.metrics.treated("failed", 1)
 
     async def _moment(self) -> None:
         """Wait for a moment when nobody wants the encoder, but not for ever."""

@@ -73,9 +73,12 @@ async def count_if_due(resources: Resources, what: Count, every: timedelta) -> b
         if now is None:
             return False
         last = await installation.find(session, what.last)
-        if last is not None and now - datetime.fromisoformat(last) < every:
-            return False
+        if last is not None:
+            resources.metrics.counted(what.name, datetime.fromisoformat(last))
+            if now - datetime.fromisoformat(last) < every:
+                return False
         await what.count(session, now)
         await installation.claim(session, what.last, now.isoformat())
         await installation.replace(session, what.last, now.isoformat())
+    resources.metrics.counted(what.name, now)
     return True

@@ -33,15 +33,15 @@ class Held:
 
 
 _COLUMNS = tuple(field.name for field in fields(Behavior))
-# One row, its behaviours as arrays: a hundred small ones, and a second statement, would cost more.
+# One row, its behaviours as arrays: a hundred small ones, and a second statement, would cost more. The newest items are
+# those of the stream's end, not of the last arrivals: these were counted anew where the user started anew.
 _HELD = text(
     f"""
     WITH remembered AS MATERIALIZED (
-        SELECT {", ".join(_COLUMNS)} FROM user_memory
-        WHERE domain = :domain AND user_key = :user_key AND space = :space
-        ORDER BY counted_at, occurred_at, event_id
+        SELECT {", ".join(_COLUMNS)}, row_number() OVER (ORDER BY counted_at, occurred_at, event_id) AS n
+        FROM user_memory WHERE domain = :domain AND user_key = :user_key AND space = :space ORDER BY n
     ), asked AS (
-        SELECT item_id, row_number() OVER (ORDER BY max(arrival) DESC) AS place FROM remembered
+        SELECT item_id, row_number() OVER (ORDER BY max(n) DESC) AS place FROM remembered
         WHERE item_id IS NOT NULL GROUP BY item_id ORDER BY place LIMIT {ASKED}
     )
     SELECT held.state, held.pending, held.space, held.profile_id, held.since, memory.*, followed.*

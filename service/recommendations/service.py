@@ -18,6 +18,7 @@ from service.policy.experts import EXPERTS
 from service.policy.ranking import Learnt, Pick, learn, next_up, questions, rank
 from service.policy.schemas import MemoryWeight, PolicyInForce
 from service.recommendations import candidates_repository, repository
+from service.recommendations.near import Search, near
 from service.recommendations.repository import Catalogue, Sampled
 from service.recommendations.schemas import (
     Because,
@@ -79,6 +80,7 @@ async def recommend(resources: Resources, user_id: str, query: RecommendationsQu
         found = _Found(questions(learnt, QUESTIONS), next_up(learnt, FOLLOWED), view, query)
         candidates = await _candidates(resources, connection, user, found)
         candidates, picks, details = await _picked(connection, user, learnt, candidates, found)
+    resources.metrics.recommended(pick.source for pick in picks)
     return Recommendations(
         user_id=user_id,
         domain=query.domain,
@@ -86,8 +88,12 @@ async def recommend(resources: Resources, user_id: str, query: RecommendationsQu
         policy=user.policy,
         mixture=MixtureShares(**{name: round(share, DIGITS) for name, share in learnt.shares.items()}),
         items=[
-            _told(resources, learnt, candidates, pick, details[candidates.ids[pick.place]], explain=query.explain)
-            for pick in picks
+            _told(pick, details[candidates.ids[pick.place]], explanation)
+            for pick, explanation in zip(
+                picks,
+                _explanations(resources, learnt, candidates, picks) if query.explain else [None] * len(picks),
+                strict=True,
+            )
         ],
     )
 
@@ -133,33 +139,25 @@ async def _found_by_any(
 ) -> Sampled:
     info, query = resources.encoder.info, known.query
     catalogue = Catalogue(query.domain, info.space, info.dim, query.category, user.user_key if seen else None)
+    search = Search(catalogue, max(PER_QUESTION, query.k), max(EF_SEARCH, query.k), tuple(seen))
+    near_ids, near_vectors = await near(resources, connection, known.near_to, search)
     with timing.phase("database"):
-        near = await items.nearest(
-            connection,
-            domain=catalogue.domain,
-            space=catalogue.space,
-            dim=catalogue.dim,
-            queries=known.near_to,
-            per_query=max(PER_QUESTION, query.k),
-            category=query.category,
-            exclude=seen,
-            ef_search=max(EF_SEARCH, query.k),
-        )
         liked = known.view.popular
         if query.category is not None or seen:
             liked = await repository.liked(connection, catalogue, POPULAR, enough=query.k)
-    ids = [*near.ids, *liked.ids]
-    with timing.phase("database"):
-        told = await candidates_repository.known(connection, catalogue, user.user_key, ids, known.after)
+        told = await candidates_repository.known(
+            connection, catalogue, user.user_key, near=near_ids, others=liked.ids, after=known.after
+        )
     found = Sampled(
-        [*ids, *told.after.ids],
-        np.concatenate([near.vectors, liked.vectors, told.after.vectors]),
-        np.concatenate([told.users, told.after.users]),
+        [*near_ids, *liked.ids, *told.after.ids],
+        np.concatenate([near_vectors, liked.vectors, told.after.vectors]),
+        np.concatenate([told.users, liked.users, told.after.users]),
     )
-    left_out = np.concatenate([told.seen, told.after_seen]) & query.exclude_seen
+    left_out = told.seen if query.exclude_seen else frozenset()
     first: dict[str, int] = {}
-    for place in np.flatnonzero(~left_out).tolist():
-        first.setdefault(found.ids[place], place)
+    for place, item_id in enumerate(found.ids):
+        if item_id not in left_out:
+            first.setdefault(item_id, place)
     return found.at(np.array(list(first.values()), np.int64))
 
 
@@ -193,9 +191,7 @@ async def _picked(
         candidates = candidates.at(np.setdiff1d(np.arange(len(candidates.ids)), gone))
 
 
-def _told(
-    resources: Resources, learnt: Learnt, candidates: Sampled, pick: Pick, item: Item, *, explain: bool
-) -> Recommendation:
+def _told(pick: Pick, item: Item, explanation: Explanation | None) -> Recommendation:
     return Recommendation(
         item_id=item.item_id,
         score=round(pick.score, DIGITS),
@@ -203,18 +199,28 @@ def _told(
         text=item.text,
         category=item.category,
         attributes=item.attributes,
-        explanation=_explanation(resources, learnt, candidates.vectors[pick.place], pick) if explain else None,
+        explanation=explanation,
     )
 
 
-def _explanation(resources: Resources, learnt: Learnt, vector: NDArray[np.float32], pick: Pick) -> Explanation:
+def _explanations(
+    resources: Resources, learnt: Learnt, candidates: Sampled, picks: Sequence[Pick]
+) -> Sequence[Explanation]:
+    # The topics of all at once: one by one they take twice as long, 4 ms for a hundred.
+    topics = item_topics(resources.profile, candidates.vectors[[pick.place for pick in picks]])
     memory = learnt.memory
-    return Explanation(
-        because=[
-            Because(
-                event_id=memory.event_ids[n], item_id=memory.item_ids[n], share=round(share, DIGITS), relation=relation
-            )
-            for n, share, relation in pick.because(NAMED)
-        ],
-        topics=item_topics(resources.profile, vector[None])[0],
-    )
+    return [
+        Explanation(
+            because=[
+                Because(
+                    event_id=memory.event_ids[n],
+                    item_id=memory.item_ids[n],
+                    share=round(share, DIGITS),
+                    relation=relation,
+                )
+                for n, share, relation in pick.because(NAMED)
+            ],
+            topics=own,
+        )
+        for pick, own in zip(picks, topics, strict=True)
+    ]

@@ -4,6 +4,8 @@ What the encoder, the database and the readiness probe count anyway is read when
 `service.telemetry.collectors`; here is what must be counted as it happens. No label holds anything of a user's.
 """
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Literal, get_args
 
 from prometheus_client import (
@@ -20,6 +22,7 @@ from prometheus_client import (
 import service
 from service.deliveries.sender import Kind
 from service.encoder.stats import Run
+from service.policy.ranking import Source
 from service.timing import Phase, Timings
 
 REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
@@ -31,6 +34,11 @@ BATCH_TOKENS = tuple(2.0**n for n in range(3, 16))
 Outcome = Literal["changed", "unchanged", "warming_up", "uncalibrated", "nothing_new", "not_stored"]
 """What became of one request about one user; `not_stored` is one with `persist: false`, whatever it said."""
 BehaviorResult = Literal["accepted", "late", "duplicate", "rejected"]
+
+ItemsResult = Literal["encoded", "copied", "failed"]
+"""What became of an item's text that waited; `copied` is one whose vector another item had already."""
+COUNTS = ("popularity", "successors")
+"""What is counted of all users beside the requests."""
 
 ATTEMPT_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0)
 
@@ -46,6 +54,8 @@ class Metrics:
         database_wait: seconds for which a request waited for its turn at the database.
         webhook_lag: seconds for which the oldest delivery has waited.
         stream_listeners: clients of the stream.
+        items_waiting: items of all domains that wait to be encoded for this model, when it was looked last.
+        items_failed: those that the model failed on.
     """
 
     def __init__(self) -> None:
@@ -113,6 +123,33 @@ class Metrics:
             "swerve_stream_cut_total", "Listeners of the stream that were cut off.", "reason", ("slow", "key")
         )
 
+        self.items_waiting = self._gauge(
+            "swerve_catalogue_items_waiting", "Items of all domains that wait to be encoded for this model."
+        )
+        self.items_failed = self._gauge(
+            "swerve_catalogue_items_failed", "Items of all domains whose text this model fails on."
+        )
+        self._items = self._counter(
+            "swerve_catalogue_items_total",
+            "Items that waited for a vector, by how they fared on this replica.",
+            "result",
+            get_args(ItemsResult),
+        )
+        self._recommended = self._counter(
+            "swerve_recommended_items_total",
+            "Items recommended, by what speaks most for them.",
+            "source",
+            get_args(Source),
+        )
+        self._counted = Gauge(
+            "swerve_last_count_timestamp_seconds",
+            "When what all users did was counted last, in Unix time; 0 where that is not known.",
+            ["what"],
+            registry=self.registry,
+        )
+        for what in COUNTS:
+            self._counted.labels(what)
+
     def begun(self, method: str) -> None:
         """A request has begun."""
         self._active.labels(method).inc()
@@ -165,6 +202,19 @@ class Metrics:
     def cut(self, reason: str) -> None:
         """A listener of the stream was cut off."""
         self._stream_cut.labels(reason).inc()
+
+    def treated(self, result: ItemsResult, items: int) -> None:
+        """So many items that waited for a vector fared alike."""
+        self._items.labels(result).inc(items)
+
+    def recommended(self, sources: Iterable[Source]) -> None:
+        """A request was answered with items of these sources."""
+        for source in sources:
+            self._recommended.labels(source).inc()
+
+    def counted(self, what: str, when: datetime) -> None:
+        """What all users did was counted last then, by whichever replica."""
+        self._counted.labels(what).set(when.timestamp())
 
     def _gauge(self, name: str, help_text: str) -> Gauge:
         return Gauge(name, help_text, registry=self.registry)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from service.items.schemas import MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTE_DEPTH, MAX_ITEMS
 from tests.items.conftest import Service, fetch
@@ -25,6 +26,7 @@ ITEMS: list[tuple[dict[str, Any], str, str]] = [
     ({"item_id": "a\x00b", "text": "t"}, "item_id", "pattern"),
     ({"item_id": "x" * 257, "text": "t"}, "item_id", "pattern"),
     ({"item_id": 7, "text": "t"}, "item_id", "string"),
+    ({"item_id": "progress", "text": "t"}, "item_id", "/items/progress"),
     ({"item_id": "a"}, "text", "missing or empty"),
     ({"item_id": "a", "text": " \t"}, "text", "missing or empty"),
     ({"item_id": "a", "text": "a\x00b"}, "text", "pattern"),
@@ -104,6 +106,18 @@ async def test_a_bad_request_is_named(service: Service) -> None:
         answer = await service.client.request(method, path)
         assert answer.status_code == 422, path
         assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+async def test_what_was_stored_under_an_id_that_is_refused_now_can_be_deleted(service: Service) -> None:
+    """And one whose path is nearly the same is as any other."""
+    for item_id in ("progress/", "Progress", "progress/x", "item-progress"):
+        await service.put({"item_id": item_id, "text": "t"})
+        assert (await service.get(item_id))["item_id"] == item_id
+    async with service.resources.engine.begin() as connection:
+        await connection.execute(text("DELETE FROM item_queue WHERE item_id = 'item-progress'"))
+        await connection.execute(text("UPDATE items SET item_id = 'progress' WHERE item_id = 'item-progress'"))
+    assert (await service.client.delete("/items/progress")).status_code == 204
+    assert (await service.client.delete("/items/progress")).status_code == 404
 
 
 async def test_a_method_that_is_not_taken_is_told_all_that_are(service: Service) -> None:

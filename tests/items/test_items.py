@@ -15,6 +15,7 @@ from service.encoder.stats import EncoderStats
 from service.items import repository, worker, write_repository
 from service.items.content import text_hash
 from service.items.repository import Candidates
+from service.items.upkeep import Upkeep
 from service.items.worker import BATCH_TEXTS, Worker
 from service.retention.cleanups import cleanups
 from service.settings import Settings
@@ -195,6 +196,33 @@ async def test_a_text_that_cannot_be_encoded_stops_no_other(service: Service, mo
     }
     await service.encode_all()
     assert (await service.get("i3"))["encoding"] == "ready"
+
+
+async def test_metrics_tell_what_waits_and_how_it_fared(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    encode = service.encoder.encode
+
+    async def choosy(texts: list[str], permit: Permit) -> Encoded:
+        if "broken" in texts:
+            raise EncodingFailedError(ValueError("no such token"))
+        return await encode(texts, permit)
+
+    def told(name: str, **labels: str) -> float:
+        return service.resources.metrics.registry.get_sample_value(f"swerve_catalogue_items_{name}", labels) or 0.0
+
+    def fared() -> list[float]:
+        return [told("total", result=result) for result in ("encoded", "copied", "failed")]
+
+    monkeypatch.setattr(service.encoder, "encode", choosy)
+    before = fared()
+    await service.put(*({"item_id": f"m{n}", "text": text} for n, text in enumerate(("fine", "well", "broken"))))
+    await Upkeep(service.resources).tell()
+    assert (told("waiting"), told("failed")) == (3, 0)
+    await service.encode_all()
+    await service.put({"item_id": "m0", "text": "fine"}, domain="other")
+    await service.encode_all()
+    await Upkeep(service.resources).tell()
+    assert (told("waiting"), told("failed")) == (0, 1)
+    assert [now - then for now, then in zip(fared(), before, strict=True)] == [2, 1, 1]
 
 
 async def test_a_saturated_encoder_leaves_what_was_claimed_to_others(

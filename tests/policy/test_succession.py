@@ -1,6 +1,7 @@
 """What others took up, against the formulas computed item by item from made-up users' orders."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -156,6 +157,25 @@ def test_the_most_probable_next_items_come_first_and_once(seed: int, most: int) 
     assert len(set(named)) == len(named) == min(most, len(probable))
     got = [probable[to] for to in named]
     assert got == pytest.approx(sorted(probable.values(), reverse=True)[:most])
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+@some
+def test_items_whose_hashes_end_alike_are_told_apart(seed: int) -> None:
+    """Hashes are looked up by their last bits first."""
+    rng = np.random.default_rng(seed)
+    found = successors(orders(seed, 12), NAMES[:5])
+    behaviors, asked, memory = hashes_of(NAMES[:7]), hashes_of(NAMES), rng.random(7)
+    alike = {int(one): n << 40 for n, one in enumerate(asked)}
+
+    def again(hashes: np.ndarray) -> np.ndarray:
+        return np.array([alike[int(one)] for one in hashes], np.uint64)
+
+    other = replace(found, items=again(found.items), hashes=again(found.hashes))
+    likewise, wanted = again(behaviors), again(asked)
+    np.testing.assert_array_equal(densities(other, likewise, wanted), densities(found, behaviors, asked))
+    np.testing.assert_array_equal(votes(other, likewise, memory, wanted), votes(found, behaviors, memory, asked))
+    assert next_items(other, likewise, memory, 9) == next_items(found, behaviors, memory, 9)
 
 
 def test_of_nobody_there_is_nothing_to_say() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -69,6 +69,21 @@ async def test_users_are_counted_by_one_replica_at_a_time(service: Service, open
     assert await popular(service, domain) == [("chess-1", 3), ("chess-2", 1)]
     assert await count_if_due(other.resources, timedelta(0))
     assert await popular(service, domain) == [("chess-1", 3), ("chess-2", 2)]
+    ((last,),) = await service.fetch("SELECT value FROM installation WHERE name = :name", name=POPULARITY.last)
+    counted_at = datetime.fromisoformat(last).timestamp()
+    assert last_count(other) == counted_at
+    assert last_count(service) < counted_at
+    assert not await count_if_due(service.resources, OFTEN)
+    assert last_count(service) == counted_at, "who looks tells who counted last"
+
+
+def last_count(service: Service) -> float:
+    """As the metrics tell it."""
+    told = service.resources.metrics.registry.get_sample_value(
+        "swerve_last_count_timestamp_seconds", {"what": POPULARITY.name}
+    )
+    assert told is not None
+    return told
 
 
 async def test_what_is_long_ago_is_popular_no_more(service: Service, domain: str) -> None:

@@ -1,14 +1,19 @@
 """What is recommended to whom, by HTTP, over a real catalogue."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
 from service.detection.detector import MIN_HISTORY
+from service.detection.topics import Vectors
 from service.policy.experts import chances
+from service.policy.ranking import Source
+from service.recommendations import service as recommendations
 from service.recommendations import view
+from service.recommendations.near import near
 from service.recommendations.successors import count_if_due
 
 from .conftest import OF_A_THEME, THEMES, Open, Service, behavior, catalogue, ids, stream, themes_of
@@ -63,17 +68,36 @@ async def test_several_interests_are_kept_apart(service: Service, user: str) -> 
     assert min(found.count("opera"), found.count("robots")) >= 4
 
 
-async def test_what_was_seen_is_left_out_unless_it_is_asked_for(service: Service, user: str) -> None:
+@pytest.fixture
+def searches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many items each search of the catalogue left out."""
+    left_out = []
+
+    async def counted(*args: Any) -> tuple[list[str], Vectors]:
+        left_out.append(len(args[-1].left_out))
+        return await near(*args)
+
+    monkeypatch.setattr(recommendations, "near", counted)
+    return left_out
+
+
+async def test_what_was_seen_is_left_out_unless_it_is_asked_for(
+    service: Service, user: str, searches: list[int]
+) -> None:
     seen = [f"baking-{n}" for n in range(12)]
     await service.detect(user, [behavior("baking", n, item_id) for n, item_id in enumerate(seen)])
-    told = await service.recommend(user, k=100)
+    told = await service.recommend(user, k=100, diversity=0)
     assert len(ids(told)) == len(set(ids(told))) == 100
     assert not set(seen) & set(ids(told))
+    assert set(themes_of(told)[: OF_A_THEME - len(seen)]) == {"baking"}, "what is left of what is near comes first"
+    assert searches == [0], "one search finds enough, also where most is asked for"
     everything = await service.recommend(user, k=20, exclude_seen=False, diversity=0)
     assert set(seen) & set(ids(everything))
 
 
-async def test_who_has_seen_nearly_everything_gets_the_rest(open_service: Open, user: str, domain: str) -> None:
+async def test_who_has_seen_nearly_everything_gets_the_rest(
+    open_service: Open, user: str, domain: str, searches: list[int]
+) -> None:
     """Also far more than is remembered one by one, and with more seen than is looked at for anybody."""
     service = await open_service(memory_behaviors=8)
     await service.put(catalogue(each=60), domain)
@@ -82,6 +106,7 @@ async def test_who_has_seen_nearly_everything_gets_the_rest(open_service: Open, 
     seen = [item_id for item_id in every if item_id not in left]
     await service.detect(user, [behavior(item.split("-")[0], n, item) for n, item in enumerate(seen)], domain)
     assert set(ids(await service.recommend(user, domain, k=10))) == left
+    assert searches == [0, len(seen)]
 
 
 async def test_only_items_of_the_category_asked_for(service: Service, user: str) -> None:
@@ -119,6 +144,19 @@ async def test_an_explanation_names_behaviours_and_topics_and_adds_up(service: S
     assert (first["category"], first["source"]) == ("opera", "present")
     events = [int(one["event_id"][1:]) for one in first["explanation"]["because"]]
     assert min(events) >= 30, "behaviours of the same theme speak for it"
+
+
+async def test_metrics_tell_of_what_source_items_were(service: Service, user: str) -> None:
+    def told() -> Counter[str]:
+        families = service.resources.metrics.registry.collect()
+        of_source = [family.samples for family in families if family.name == "swerve_recommended_items"]
+        return Counter({one.labels["source"]: int(one.value) for one in of_source[0]})
+
+    await service.detect(user, stream(("sailing", 30)))
+    before = told()
+    assert set(before) == set(get_args(Source))
+    answer = await service.recommend(user, k=30)
+    assert told() - before == Counter(item["source"] for item in answer["items"])
 
 
 async def test_what_others_took_up_is_recommended_where_it_foretells(service: Service, user: str, domain: str) -> None:

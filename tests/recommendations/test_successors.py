@@ -14,9 +14,10 @@ from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Text
 
+from service.encoder import FakeEncoder
 from service.items import repository as items
 from service.policy.succession import ASKED, LEAST_USERS, SMOOTHING, WITHIN, Successors, hash_of
-from service.recommendations import candidates_repository, counts, held_repository, repository
+from service.recommendations import candidates_repository, counts, held_repository, popularity, repository
 from service.recommendations.repository import Catalogue
 from service.recommendations.successors import KEPT, MOST, SUCCESSORS, count_if_due
 
@@ -229,6 +230,16 @@ async def written(service: Service, domain: str) -> dict[str, tuple[datetime, st
     return {row.item_id: (row.counted_at, row.by) for row in await service.fetch(query, domain=domain)}
 
 
+async def test_a_replica_that_does_not_count_goes_by_what_is_there(
+    service: Service, open_service: Open, user: str, domain: str
+) -> None:
+    await see(service, in_turn(domain, {"a": ["x", "y"], "b": ["x", "y"]}))
+    await count_if_due(service.resources, ANEW)
+    only_serves = await open_service(successors_every_minutes=0.0)
+    await only_serves.detect(user, [behavior("chess", 0, "x")], domain)
+    assert (await successors_of(only_serves, user, domain)).hashes.tolist() == [hash_of("y")]
+
+
 _COUNTING = """
     SELECT backend_xid FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%WITH items AS%'
@@ -253,6 +264,51 @@ async def test_counting_holds_up_nobody(service: Service, domain: str) -> None:
     assert await counting
     assert len(await held(service, [domain])) == 1
     assert not await count_if_due(service.resources, LATER), "it was counted lately"
+
+
+_WATCH_WRITES = (
+    """
+    CREATE TABLE writes_seen (n serial, at text, what text, item_id text, read bigint)
+    """,
+    """
+    CREATE FUNCTION see_write() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        INSERT INTO writes_seen (at, what, item_id, read)
+        SELECT TG_TABLE_NAME, TG_OP, to_jsonb(coalesce(NEW, OLD)) ->> 'item_id', (
+            SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables WHERE relname = 'seen_items'
+        );
+        RETURN coalesce(NEW, OLD);
+    END $$
+    """,
+    *(
+        f"CREATE TRIGGER watch BEFORE INSERT OR UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION see_write()"
+        for table in ("item_successors", "successor_totals")
+    ),
+)
+
+
+async def test_all_is_counted_before_the_first_row_is_written(service: Service, domain: str) -> None:
+    """From the first write on, webhooks and the stream wait for the transaction: no more is read of users then."""
+    leaving, staying = f"{domain}-leaving", f"{domain}-staying"
+    await see(service, in_turn(leaving, {"a": ["x", "y"], "b": ["x", "y"]}))
+    await count_if_due(service.resources, ANEW)
+    await service.fetch("DELETE FROM seen_items WHERE domain = :domain", domain=leaving)
+    names = [f"i{n}" for n in range(8)]
+    await see(service, in_turn(staying, dict.fromkeys("abc", names)))
+    for statement in _WATCH_WRITES:
+        await service.fetch(statement)
+    try:
+        await count_if_due(service.resources, ANEW)
+        writes = await service.fetch("SELECT * FROM writes_seen ORDER BY n")
+    finally:
+        await service.fetch("DROP FUNCTION see_write CASCADE")
+        await service.fetch("DROP TABLE writes_seen")
+    first, after = writes[:7], writes[7:]
+    assert [(one.at, one.what, one.item_id) for one in first] == [
+        ("item_successors", "INSERT", name) for name in names[:-1]
+    ], "what is written first has been sorted, so all of it was counted"
+    assert {(one.at, one.what) for one in after} >= {("item_successors", "DELETE"), ("successor_totals", "INSERT")}
+    assert len({one.read for one in writes}) == 1
+    assert writes[0].read >= 3 * len(names)
 
 
 async def test_a_replica_counts_by_itself(
@@ -304,6 +360,20 @@ async def test_what_is_read_of_a_users_items_is_what_is_held(service: Service, u
     assert len(nobody.items) == 0
 
 
+async def test_the_newest_items_are_those_since_a_model_came_back(
+    service: Service, open_service: Open, user: str, domain: str
+) -> None:
+    """What was kept before another model was served has later arrivals, and is older all the same."""
+    other = await open_service(FakeEncoder(dim=32), profile=None)
+    await service.detect(user, [behavior("opera", n, f"before-{n}") for n in range(ASKED + 6)], domain)
+    await other.detect(user, [behavior("opera", ASKED + 6, "between")], domain)
+    since = [behavior("opera", ASKED + 7 + n, f"since-{n}") for n in range(9)]
+    await service.detect(user, since, domain)
+    read = await successors_of(service, user, domain)
+    assert len(read.items) == ASKED
+    assert read.items.tolist()[:9] == [hash_of(one["item_id"]) for one in reversed(since)]
+
+
 async def successors_of(service: Service, user: str, domain: str) -> Successors:
     """As they are read with a user."""
     key = service.resources.keys_of(domain, user).present
@@ -319,8 +389,10 @@ async def test_items_at_places_are_named_if_they_may_be_recommended(service: Ser
     await service.put(catalogue(["chess"], 6), f"{domain}-other")
     later = ["chess-0", "chess-1", "opera-1", "opera-2", "chess-5"]  # the last is of another domain's catalogue
     await see(service, in_turn(domain, {n: ["from", *later] for n in "ab"} | {n: ["too", "opera-1"] for n in "cd"}))
-    await service.detect(user, [behavior("opera", 1, "opera-2")], domain)
+    await service.detect(user, [behavior("opera", 0, "before"), behavior("opera", 1, "opera-2")], domain)
+    popular = {"opera-1": 4, "opera-2": 3, "chess-1": 2}
     await count_if_due(service.resources, ANEW)
+    await popularity.count_if_due(service.resources, ANEW)
     await service.fetch(
         "UPDATE item_vectors SET expires_at = now() WHERE domain = :domain AND expires_at IS NOT NULL", domain=domain
     )
@@ -333,9 +405,12 @@ async def test_items_at_places_are_named_if_they_may_be_recommended(service: Ser
 
         async def named(**conditions: Any) -> repository.Sampled:
             asked = Catalogue(domain, info.space, info.dim, **conditions)
-            known = await candidates_repository.known(session, asked, key, ["opera-2", "chess-2"], wanted)
-            assert (known.users.tolist(), known.seen.tolist()) == ([0, 0], [True, False])
-            assert known.after_seen.tolist() == [name == "opera-2" for name in known.after.ids]
+            known = await candidates_repository.known(
+                session, asked, key, near=["opera-2", "chess-2", "opera-1"], others=["from", "before"], after=wanted
+            )
+            assert known.users.tolist() == [3, 0, 4]
+            assert known.seen == {"opera-2", "before"}
+            assert known.after.users.tolist() == [popular[name] for name in known.after.ids]
             return known.after
 
         found = await named()
@@ -349,7 +424,11 @@ async def test_items_at_places_are_named_if_they_may_be_recommended(service: Ser
                 session, domain=domain, space=info.space, dim=info.dim, queries=vectors[name][None], per_query=1
             )
             assert near.ids == [name]
-        assert found.users.tolist() == [0, 0, 0]
+        # What only others have seen may come, whoever is asked about it.
+        stranger = await candidates_repository.known(
+            session, Catalogue(domain, info.space, info.dim), b"nobody", near=found.ids, others=[], after=wanted
+        )
+        assert (stranger.seen, stranger.after.ids) == (frozenset(), found.ids)
 
 
 async def test_a_behavior_tells_when_an_item_was_seen_first(service: Service, user: str, domain: str) -> None:

@@ -20,7 +20,7 @@ class NewItem:
     """An item as it is to be. `text` or `embedding` says what it is; what is left out it does not have.
 
     Attributes:
-        item_id (str): The item's id in your system; the same as `item_id` of behaviours.
+        item_id (str): The item's id in your system, any but `progress`; the same as `item_id` of behaviours.
         attributes (NewItemAttributes | Unset): Anything of yours, at most 4096 bytes as JSON and 4 levels deep; given
             back with recommendations.
         category (None | str | Unset):
