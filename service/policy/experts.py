@@ -73,7 +73,7 @@ EXPERTS: tuple[Expert, ...] = (
     Expert("regime", "regime", chance=8.0),
     *(Expert(f"regime_newest_{life}", "regime", life) for life in (3, 10)),
     Expert("long_term", "all"),
-    Expert("returning", "recall"),
+    Expert("returning", "recall", chance=2.0),
     Expert("others_after_newest_3", "all", 3, "succession", chance=3.0),
     Expert("domain", "domain"),
 )
