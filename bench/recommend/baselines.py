@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.recommend.replay import Moment
-from service.policy.experts import ETA, EXPERTS, RELATIONS, SHARE, Expert, Relation, Remembered, Scope, mix
+from service.policy.experts import ETA, EXPERTS, RELATIONS, SHARE, Expert, Relation, Remembered, Scope, mix, over_runs
 
 Floats = NDArray[np.float64]
 MEAN = "mean"
@@ -92,7 +92,7 @@ class Single:
         ages = seen.moment.position - 1 - seen.moment.kept
         memory = seen.weights * 0.5 ** (ages / self.expert.half_life)
         if self.expert.scope == "regime":
-            memory = memory * seen.moment.inclusion
+            memory = over_runs(memory.astype(np.float64), seen.moment.inclusion)
         return _shares(memory), 0.0
 
 

@@ -14,6 +14,16 @@ share f of "like anything", so that one odd behaviour ruins nobody. The share a 
 lets the mixture follow a change of regime: no expert ever falls so low that it could not come back within some
 behaviours.
 
+A change that nobody has declared yet is the detector's to follow. With P(r) its posterior that the present run began
+with behaviour r (Adams and MacKay, "Bayesian online changepoint detection", 2007) and f_j what behaviour j counts
+under an expert by weight and age, an expert of the present regime counts
+
+    m_j = sum_{r <= j} P(r) f_j / sum_{k >= r} f_k
+
+which is the mean over runs of what each would recommend. By the probability of being in the present run alone, a few
+behaviours of a run that has probably just begun would go under among the many before it. As the detector sees to
+readiness, the regime's whole memory may have most of what is redistributed, which a steady interest pays less for.
+
 Weights are learnt from behaviours on items that were new to the user, since such are to be recommended: what a user
 does again and again speaks for a long memory without saying anything of what is next.
 """
@@ -60,11 +70,11 @@ class Expert:
 
 
 EXPERTS: tuple[Expert, ...] = (
-    Expert("regime", "regime", chance=2.0),
-    *(Expert(f"regime_newest_{life}", "regime", life) for life in (3, 10, 30)),
+    Expert("regime", "regime", chance=8.0),
+    *(Expert(f"regime_newest_{life}", "regime", life) for life in (3, 10)),
     Expert("long_term", "all"),
-    Expert("returning", "recall"),
-    Expert("others_after_newest_3", "all", 3, "succession"),
+    Expert("returning", "recall", chance=2.0),
+    Expert("others_after_newest_3", "all", 3, "succession", chance=3.0),
     Expert("domain", "domain"),
 )
 _SCOPES: dict[Scope, int] = {"all": 0, "regime": 1, "recall": 2, "domain": 3}
@@ -175,6 +185,31 @@ def returning(remembered: Remembered) -> Floats:
 
 
 @compiled
+def over_runs(counts: Floats, inclusion: Floats) -> Floats:
+    """(n,) what behaviours count in the mean over runs, each of which counts its own behaviours and no others.
+
+    Adds up to the probability of the runs that have something to count; of those that have not, nothing is known.
+
+    Args:
+        counts: (n,) of the behaviours, oldest first, whatever their run.
+        inclusion: (n,) probability that each belongs to the present run, ascending; that of a run is the step at its
+            first behaviour.
+
+    >>> over_runs(np.ones(4), np.array([0.5, 0.5, 0.5, 1.0])).tolist()
+    [0.125, 0.125, 0.125, 0.625]
+    """
+    masses = np.cumsum(counts[::-1])[::-1]
+    out = np.zeros(len(counts))
+    share = before = 0.0
+    for j in range(len(counts)):
+        if masses[j] > 0.0:
+            share += max(inclusion[j] - before, 0.0) / masses[j]
+        before = inclusion[j]
+        out[j] = share * counts[j]
+    return out
+
+
+@compiled
 def _mix(  # noqa: C901, PLR0917 - compiled: loops stay together, and take no keywords
     densities: NDArray[np.float32],
     weights: Floats,
@@ -214,7 +249,7 @@ def _mix(  # noqa: C901, PLR0917 - compiled: loops stay together, and take no ke
             learnt = (1.0 - share) * learnt / learnt.sum() + share * chances
     for e in range(count):
         if scopes[e] == _REGIME:
-            faded[e] *= inclusion
+            faded[e] = over_runs(faded[e], inclusion)
         mass = faded[e].sum()
         if mass > 0.0:
             # An earlier regime that the present one is hardly the return of is hardly recalled.

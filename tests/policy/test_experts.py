@@ -18,6 +18,7 @@ from service.policy.experts import (
     Remembered,
     chances,
     mix,
+    over_runs,
     returning,
 )
 from service.policy.kernel import kernel, normalizers
@@ -63,6 +64,16 @@ def held(expert: Expert, memory: Remembered, recall: np.ndarray, newest: int) ->
     return np.zeros_like(counts) if expert.scope == "domain" else counts
 
 
+def slow_over_runs(counts: np.ndarray, inclusion: np.ndarray) -> np.ndarray:
+    """Run by run: the probability that it is the present one, times what its behaviours count among themselves."""
+    total = np.zeros_like(counts)
+    for first, probability in enumerate(np.diff(inclusion, prepend=0.0)):
+        own = np.where(np.arange(len(counts)) >= first, counts, 0.0)
+        if own.sum() > 0:
+            total += probability * own / own.sum()
+    return total
+
+
 def slow_mix(memory: Remembered) -> Mixture:
     """The fixed-share forecaster as the module's docstring states it, all weights computed anew each time."""
     n, recall = len(memory.weights), slow_returning(memory)
@@ -84,7 +95,7 @@ def slow_mix(memory: Remembered) -> Mixture:
     for e, expert in enumerate(EXPERTS):
         counts = held(expert, memory, recall, n - 1) if n else np.zeros(0)
         if expert.scope == "regime":
-            counts = counts * memory.inclusion
+            counts = slow_over_runs(counts, memory.inclusion)
         certainty = recall.max(initial=0.0) if expert.scope == "recall" else 1.0
         if counts.sum() > 0:
             total[RELATIONS.index(expert.relation)] += learnt[e] * certainty * counts / counts.sum()
@@ -121,6 +132,40 @@ def test_weights_add_up_and_no_expert_is_ever_lost(seed: int, n: int) -> None:
     assert (mixture.memory >= 0).all()
     assert mixture.memory.sum() == pytest.approx(1.0 if memory.weights.any() else 0.0)
     assert 0.0 <= mixture.domain <= 1.0
+
+
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 40))
+@some
+def test_the_mean_over_runs_counts_each_run_by_its_probability(seed: int, n: int) -> None:
+    rng = np.random.default_rng(seed)
+    counts, inclusion = rng.uniform(0.1, 2.0, n), np.sort(rng.random(n))
+    found = over_runs(counts, inclusion)
+    np.testing.assert_allclose(found, slow_over_runs(counts, inclusion), rtol=1e-9)
+    assert found.sum() == pytest.approx(inclusion[-1])
+    certain = over_runs(counts, np.ones(n))
+    np.testing.assert_allclose(certain, counts / counts.sum(), err_msg="one run is that run")
+
+
+def test_runs_without_anything_to_count_say_nothing() -> None:
+    counts = np.array([1.0, 1.0, 0.0])
+    np.testing.assert_allclose(over_runs(counts, np.array([0.5, 0.5, 1.0])), [0.25, 0.25, 0.0])
+    assert not over_runs(np.zeros(3), np.ones(3)).any()
+    assert not len(over_runs(np.zeros(0), np.zeros(0)))
+
+
+def test_the_surer_the_detector_is_of_a_change_the_more_its_few_behaviours_count() -> None:
+    """Nobody has declared it: all are of one regime, and what was learnt is the same."""
+    memory = of_vectors([(A, 60), (B, 3)])
+    memory.regimes[:] = 0
+    found = []
+    for sure in (0.0, 0.25, 0.5, 0.75, 1.0):
+        memory.inclusion[:60], memory.inclusion[60:] = 1.0 - sure, 1.0
+        mixture = mix(memory)
+        found.append(float(mixture.memory[LIKENESS, 60:].sum()))
+        assert mixture.memory.sum() == pytest.approx(1.0)
+    assert found == sorted(found)
+    assert found[2] == pytest.approx((found[0] + found[4]) / 2), "in proportion"
+    assert found[4] > found[0] + 0.3
 
 
 def test_nothing_is_learnt_of_items_that_were_not_new() -> None:
@@ -210,7 +255,9 @@ def test_somebody_like_nobody_before_is_foretold_by_what_everybody_does() -> Non
     memory.densities[:] = 0.05
     mixture = mix(memory)
     # Who could recall earlier regimes has none to recall, and says the same as who follows everybody.
-    assert mixture.weights[PLACE["domain"]] == mixture.weights[PLACE["returning"]] == mixture.weights.max()
+    grown = mixture.weights / chances()
+    assert grown[PLACE["domain"]] == pytest.approx(grown[PLACE["returning"]]) == grown.max()
+    assert mixture.weights[PLACE["returning"]] == mixture.weights.max()
     assert mixture.domain == pytest.approx(mixture.weights[DOMAINS].sum())
     assert mixture.domain > 0.9
     memory.densities[:] = 20.0
