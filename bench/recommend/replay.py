@@ -90,7 +90,7 @@ def replay(
 def _moment(state: State, at: int, newest: int) -> Moment:
     """What the service looks at: the newest behaviours, and some of each earlier regime, of those that it keeps."""
     positions = np.arange(at)
-    regimes = np.array([state.regime_at(int(position)) for position in positions], np.int64)
+    regimes = state.regimes_at(positions)
     inside = np.zeros(at, np.bool_)
     for number in range(max(state.regime - PAST_REGIMES, 0), state.regime + 1):
         own = np.flatnonzero(regimes == number)[-KEPT:]

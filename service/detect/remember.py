@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import numpy as np
+
 from service.detect.incoming import Incoming
 from service.detection.reorder import Folded
 from service.detection.state import PAST_REGIMES
@@ -47,12 +49,14 @@ def remember(folded: Folded, behaviors: Sequence[Incoming], known: int, slots: i
         return []
     items = {behavior.event_id: behavior.item_id for behavior in behaviors}
     first = folded.state.behaviors - len(folded.entries)
-    new = [(first + index, entry) for index, entry in enumerate(folded.entries) if entry.event_id in items]
+    new = [(index, entry) for index, entry in enumerate(folded.entries) if entry.event_id in items]
+    positions = first + np.array([index for index, _ in new], np.int64)
+    # Where its regime is no longer remembered, its ring is a later regime's by now.
+    forgotten = int(np.searchsorted(positions, folded.state.known_from))
+    rings = (folded.state.regimes_at(positions[forgotten:]) % RINGS).tolist()
     kept: dict[tuple[int, int], Remembered] = {}
-    for arrival, (position, entry) in enumerate(new, known):
-        if position < folded.state.known_from:  # its ring is a later regime's by now
-            continue
-        ring, slot = folded.state.regime_at(position) % RINGS, arrival % slots
+    for arrival, (ring, (_, entry)) in enumerate(zip(rings, new[forgotten:], strict=True), known + forgotten):
+        slot = arrival % slots
         kept[ring, slot] = Remembered(
             ring=ring,
             slot=slot,

@@ -73,20 +73,17 @@ class State:
         """Position of the first behaviour whose regime is remembered: of more than four earlier ones, not all are."""
         return self.past[-1].began if self.past else 0
 
-    def regime_at(self, position: int) -> int:
-        """Number of the regime that the behaviour at a position, from `known_from` on, belongs to.
+    def regimes_at(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Numbers (n,) of the regimes that the behaviours at these positions, from `known_from` on, belong to.
 
         Raises:
             ValueError: a position before those.
         """
-        if position >= self.began:
-            return self.regime
-        for index, earlier in enumerate(self.past):
-            if position >= earlier.began:
-                return self.regime - 1 - index
-        if self.past:
-            raise ValueError(f"the regime of behaviour {position} is no longer remembered")
-        return self.regime
+        begins = [*(earlier.began for earlier in reversed(self.past)), self.began]
+        ended = np.searchsorted(begins, positions, side="right") - 1
+        if self.past and (ended < 0).any():
+            raise ValueError(f"the regime of behaviour {positions.min()} is no longer remembered")
+        return np.asarray(self.regime - len(self.past) + np.maximum(ended, 0), np.int64)
 
 
 @dataclass(frozen=True, slots=True)

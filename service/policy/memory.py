@@ -93,7 +93,7 @@ def assemble(rows: Sequence[Behavior], state: State, dim: int) -> Memory:
     positions = np.sort(np.array([row.arrival for row in rows], np.int64))
     forgotten = int(np.searchsorted(positions, state.known_from))
     rows, positions = rows[forgotten:], positions[forgotten:]
-    regimes = np.array([state.regime_at(int(position)) for position in positions], np.int64)
+    regimes = state.regimes_at(positions)
     fresh = np.array(_new_items(rows), bool)
     kept = _chosen(regimes)
     rows = [rows[n] for n in kept]

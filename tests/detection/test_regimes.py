@@ -36,8 +36,8 @@ def test_regimes_are_numbered_and_bounded_by_the_changes_declared(changes: int, 
     kept = list(pairwise(bounds))[::-1][:PAST_REGIMES]
     assert [(one.began, one.ended) for one in state.past] == kept
     assert state.known_from == max(changes - PAST_REGIMES, 0) * LENGTH
-    for position in range(state.known_from, state.behaviors):
-        assert state.regime_at(position) == position // LENGTH
+    positions = np.arange(state.known_from, state.behaviors)
+    np.testing.assert_array_equal(state.regimes_at(positions), positions // LENGTH)
     # Of each the leading topics are remembered.
     for number, one in zip(reversed(range(changes)), state.past, strict=False):
         assert set(one.topics[np.argsort(-one.shares)[:2]].tolist()) == {5 * number, 5 * number + 1}
@@ -47,8 +47,9 @@ def test_a_regime_that_is_no_longer_remembered_has_no_number(params: Params, dra
     state, _ = fold(params, params.empty(), interests(draw, 7), Rule())
     assert state.known_from == 2 * LENGTH
     with pytest.raises(ValueError, match="behaviour 79 is no longer remembered"):
-        state.regime_at(2 * LENGTH - 1)
-    assert state.regime_at(2 * LENGTH) == 2
+        state.regimes_at(np.array([3 * LENGTH, 2 * LENGTH - 1]))
+    assert state.regimes_at(np.array([2 * LENGTH])).tolist() == [2]
+    assert state.regimes_at(np.array([], np.int64)).tolist() == []
 
 
 @given(runs=st.lists(st.integers(1, 60), max_size=8))
