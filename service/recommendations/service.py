@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,8 @@ NAMED = 3
 """Behaviours that an explanation names."""
 FOLLOWED = 30
 """Items that others took up after the user's, which are candidates besides."""
+INLINE_ITEMS = 32
+"""More than that take some milliseconds to rank, in a thread; for fewer the way there and back would add to it."""
 
 
 async def policy(resources: Resources, user_id: str, domain: str) -> PolicyInForce:
@@ -52,7 +55,7 @@ async def policy(resources: Resources, user_id: str, domain: str) -> PolicyInFor
     view = await resources.views.get(domain)
     async with _connected(resources) as connection:
         user = await standing(resources, connection, user_id, domain)
-    learnt = await asyncio.to_thread(learn, user.memory, view.vectors, view.weights, user.successors)
+    learnt = learn(user.memory, view.vectors, view.weights, user.successors)
     return PolicyInForce(
         user_id=user_id,
         domain=domain,
@@ -170,7 +173,7 @@ async def _picked(
     others.
     """
     while True:
-        picks = await asyncio.to_thread(
+        ranking = partial(
             rank,
             learnt,
             candidates.ids,
@@ -181,6 +184,7 @@ async def _picked(
             explore=user.policy.exploration,
             diversity=known.query.diversity,
         )
+        picks = ranking() if known.query.k <= INLINE_ITEMS else await asyncio.to_thread(ranking)
         with timing.phase("database"):
             details = await items.details(
                 connection, known.query.domain, [candidates.ids[pick.place] for pick in picks]
