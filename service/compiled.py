@@ -3,7 +3,8 @@
 Inner loops run once for each behaviour, or each batch, over short arrays. In array expressions they would cost mostly
 the calls; compiled they are plain loops, free of the interpreter's lock, and the same for one behaviour as for a
 thousand. What was compiled is kept beside the source, or in the user's cache where that cannot be written, until that
-source changes: functions that call each other stand in one file, for a change in another would go unseen.
+source changes: functions that call each other stand in one file with their constants, for a change in another file
+would go unseen.
 """
 
 from collections.abc import Callable

@@ -219,7 +219,7 @@ class Settings(BaseSettings):
         le=1440,
         allow_inf_nan=False,
         description="How often one of the replicas counts how many users had to do with each item in the last 30 days; "
-        "0: this replica never does; counts that are there, as of another replica, are gone by all the same.",
+        "0: this replica never does; counts that are there, as of another replica, are used all the same.",
     )
     successors_every_minutes: float = Field(
         default=60.0,
@@ -227,7 +227,7 @@ class Settings(BaseSettings):
         le=1440,
         allow_inf_nan=False,
         description="How often one of the replicas counts what users took up soon after each item; 0: this "
-        "replica never does; counts that are there, as of another replica, are gone by all the same.",
+        "replica never does; counts that are there, as of another replica, are used all the same.",
     )
     population_every_seconds: float = Field(
         default=20.0,

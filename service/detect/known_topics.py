@@ -1,5 +1,6 @@
 """Topics of the vectors that came lately: the texts of popular items come again and again."""
 
+from hashlib import blake2b
 from threading import Lock
 from typing import Protocol
 
@@ -8,7 +9,7 @@ from cachetools import LRUCache
 from service.detection.topics import Assignment, Vectors, joined
 
 MOST = 4_096
-"""Vectors whose topics are kept, some kilobytes each."""
+"""Vectors whose topics are kept, some hundred bytes each."""
 
 
 class Assigns(Protocol):
@@ -34,7 +35,8 @@ class KnownTopics:
 
     def assign(self, vectors: Vectors) -> Assignment:
         """Topics of vectors (n, dim), n at least 1: just those that the profile gives, which do not depend on n."""
-        keys = [vector.tobytes() for vector in vectors]
+        # Hashes, so that no vector of anybody's is kept.
+        keys = [blake2b(vector.tobytes(), digest_size=16).digest() for vector in vectors]
         with self._lock:
             rows = {key: row for key in keys if (row := self._known.get(key)) is not None}
         missing = {key: n for n, key in enumerate(keys) if key not in rows}

@@ -21,11 +21,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-WINDOWS = (5, 10, 15, 20)
-"""Behaviours."""
-LAG = 25
+from service.detection import kernels
+
+WINDOWS, FIGURES = kernels.WINDOWS, kernels.FIGURES
+LAG = kernels.LAG
 """How many behaviours ago a window must have ended to count as this user's past."""
-FIGURES = ("surprise", "familiar", "coherence", "overlap", "focus", "unusual", "unusual_deviations", "below_least")
 GRANULARITIES = ("topics", "groups")
 FEATURES = (
     *(f"{figure}_{window}_{level}" for level in GRANULARITIES for window in WINDOWS for figure in FIGURES),
@@ -36,8 +36,6 @@ FEATURES = (
 DIRECTIONS = {"surprise": -1, "familiar": -1, "coherence": 1, "overlap": -1, "unusual": -1, "unusual_deviations": -1,
               "below_least": -1, "log_odds": 1}  # fmt: skip
 """Which way a figure may move the verdict, where the meaning allows one way only: down with it, or up."""
-CLIP = 3.0
-"""A log-ratio counts at most that much, in nats."""
 SERIES = len(WINDOWS) * len(GRANULARITIES)
 
 

@@ -34,7 +34,7 @@ class Judged:
         regime: after those.
         evidence: after those.
         log_odds: (taken,) of a recent change, after each.
-        figures: (taken, len(FEATURES)), the evidence after each; without rows where none was asked for.
+        figures: (taken, len(FEATURES)), the evidence after each; without rows where none was taken in.
         log_likelihood: of the behaviours relative to the background's, in nats.
     """
 
@@ -69,7 +69,7 @@ def judge(  # noqa: PLR0917 - as the loop takes them
         behaviors: n behaviours' topics.
         weights: (n,), each at least 0; counts as that fraction of one behaviour. 0 leaves the evidence as it is.
         fusion: gives the log-odds; None leaves them to `bayes`.
-        figures: whether evidence is taken in; a fusion needs it.
+        figures: whether evidence is taken in without a fusion, too, which always needs it.
         alarm: where to stop.
         quiet: how many of the first behaviours are never stopped at.
     """

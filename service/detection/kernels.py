@@ -8,10 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.compiled import compiled
-from service.detection.evidence import CLIP, FIGURES, LAG, SERIES, WINDOWS
 from service.detection.topics import WHOLE
 
 Log = NDArray[np.float64]
+WINDOWS = (5, 10, 15, 20)
+"""Behaviours of the windows of `evidence`."""
+FIGURES = ("surprise", "familiar", "coherence", "overlap", "focus", "unusual", "unusual_deviations", "below_least")
+"""Of a window at one granularity."""
+LAG = 25
+"""How many behaviours ago a window must have ended to count as the user's past."""
+CLIP = 3.0
+"""A log-ratio counts at most that much, in nats."""
 NOTHING_TO_JUDGE = -20.0
 """The log-odds before there is a question."""
 SMALLEST = 1e-300
@@ -144,7 +151,8 @@ def fill_figures(  # noqa: PLR0917 - compiled functions take no keywords
 ) -> None:
     """Both granularities' figures into `out`, the surprises into `recent_after` and `past`."""
     (n, m), half = topics.shape, len(WINDOWS)
-    counts, grouped, total = older.astype(np.float64), np.zeros(len(group_background)), older.sum()
+    counts, grouped = older.astype(np.float64), np.zeros(len(group_background))
+    total = counts.sum()
     for i in range(n):
         scale = weights[i] / WHOLE
         for j in range(m):
@@ -376,7 +384,7 @@ def judge(  # noqa: PLR0917 - one loop; compiled functions take no keywords
             )
         age += 1
         if len(figures):
-            end, after = new + len(log_run), np.empty((min(len(surprises) + 1, LAG), SERIES), np.float32)
+            end, after = new + len(log_run), np.empty((min(len(surprises) + 1, LAG), len(past)), np.float32)
             fill_figures(
                 topics[new:end], shares[new:end], weights[new:end], older, background, groups, group_background, alpha,
                 age, odds, surprises, after, past, figures[taken],

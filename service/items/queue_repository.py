@@ -157,9 +157,10 @@ _STORE = f"""
 """  # noqa: S608 - of this module's own words
 
 
-async def fail(session: WriteSession, space: str, item: Claimed, reason: str) -> None:
-    """Mark a text as one that cannot be encoded, unless it was altered meanwhile."""
-    await session.execute(_FAIL, _of(space, [item]) | {"reason": reason})
+async def fail(session: WriteSession, space: str, item: Claimed, reason: str) -> bool:
+    """Mark a text as one that cannot be encoded, unless it was altered meanwhile; whether it was marked."""
+    marked = await session.execute(_FAIL, _of(space, [item]) | {"reason": reason})
+    return bool(marked.scalars().all())
 
 
 _FAIL = text(
@@ -167,6 +168,7 @@ _FAIL = text(
     UPDATE item_queue AS waiting SET failure = :reason, claimed_until = NULL
     FROM {_MADE} JOIN items USING (domain, item_id, content_hash)
     WHERE waiting.domain = made.domain AND waiting.item_id = made.item_id AND waiting.space = :space
+    RETURNING waiting.item_id
     """  # noqa: S608 - of this module's own words
 ).bindparams(*_OF, bindparam("reason", type_=Text))
 

@@ -159,8 +159,8 @@ class Worker:
     async def _fail(self, item: Claimed, error: EncodingFailedError) -> None:
         logger.warning("catalogue: an item's text cannot be encoded: %s", error)
         async with self._writing() as session:
-            await queue_repository.fail(session, self._space, item, str(error)[:MAX_REASON_CHARACTERS])
-        self._resources.metrics.treated("failed", 1)
+            marked = await queue_repository.fail(session, self._space, item, str(error)[:MAX_REASON_CHARACTERS])
+        self._resources.metrics.treated("failed", int(marked))
 
     async def _moment(self) -> None:
         """Wait for a moment when nobody wants the encoder, but not for ever."""

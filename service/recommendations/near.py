@@ -1,6 +1,7 @@
 """What is near to the questions, asked on two connections where nobody else wants the second."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from service import timing
 from service.connected import connected
+from service.database.engine import is_away
 from service.detection.topics import Vectors
 from service.items import repository as items
 from service.recommendations.repository import Catalogue
@@ -38,7 +40,8 @@ async def near(
     """Items near to the questions (n, dim), those of the first question first, and their vectors.
 
     One process of Postgres searches for one statement, which is most of the time of a recommendation. So two search
-    where this request is alone at the database: one that is not would take the time from others. Then an item may come
+    where this request is alone at the database, as far as its replica knows: one that is not would take the time from
+    others. Then an item may come
     twice. While users move between keys, all is read on the one connection, whose transaction sees one moment.
     """
     catalogue = search.catalogue
@@ -52,12 +55,13 @@ async def near(
         exclude=search.left_out,
         ef_search=search.ef_search,
     )
-    if len(questions) < 2 or not _is_alone(resources):
-        with timing.phase("database"):
-            found = await ask(connection, queries=questions)
-        return found.ids, found.vectors
-    half = (len(questions) + 1) // 2
-    async with connected(resources) as another:
+    async with AsyncExitStack() as stack:
+        another = await _another(resources, stack) if len(questions) > 1 else None
+        if another is None:
+            with timing.phase("database"):
+                found = await ask(connection, queries=questions)
+            return found.ids, found.vectors
+        half = (len(questions) + 1) // 2
         with timing.phase("database"):
             # Neither connection is given back before both have ended, whatever becomes of them.
             both = await asyncio.gather(
@@ -70,6 +74,18 @@ async def near(
             raise one
     first, second = (one for one in both if not isinstance(one, BaseException))
     return [*first.ids, *second.ids], np.concatenate([first.vectors, second.vectors])
+
+
+async def _another(resources: Resources, stack: AsyncExitStack) -> AsyncConnection | None:
+    """A second connection until the stack is closed; None where there is none to be had, as one is enough."""
+    if not _is_alone(resources):
+        return None
+    try:
+        return await stack.enter_async_context(connected(resources))
+    except Exception as error:
+        if is_away(error):
+            return None
+        raise
 
 
 def _is_alone(resources: Resources) -> bool:

@@ -2,13 +2,14 @@
 
 import asyncio
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
 from sqlalchemy.pool import QueuePool
 
 from service.connected import connected
+from service.database.engine import DatabaseAwayError
 from service.encoder import FakeEncoder
 from service.items import repository as items
 from service.items.repository import Candidates
@@ -75,6 +76,18 @@ async def test_where_there_is_no_second_connection_one_does(
     only = await open_service(database_pool_size=1)
     await find(only, *THEMES[:2])
     assert [questions for _, questions in asked] == [2]
+
+
+async def test_where_the_second_connection_cannot_be_had_one_does(
+    service: Service, asked: list[tuple[object, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_: object) -> NoReturn:
+        raise DatabaseAwayError("too many clients already")
+
+    expected = once(await find(service, *THEMES[:2]))
+    monkeypatch.setattr(searching, "connected", away)
+    assert once(await find(service, *THEMES[:2])) == expected
+    assert [questions for _, questions in asked] == [1, 1, 2]
 
 
 async def test_in_a_rotation_all_is_read_on_one_connection(open_service: Open, asked: list[tuple[object, int]]) -> None:

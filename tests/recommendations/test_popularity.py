@@ -74,7 +74,7 @@ async def test_users_are_counted_by_one_replica_at_a_time(service: Service, open
     assert last_count(other) == counted_at
     assert last_count(service) < counted_at
     assert not await count_if_due(service.resources, OFTEN)
-    assert last_count(service) == counted_at, "who looks tells who counted last"
+    assert last_count(service) == counted_at, "who looks tells when it was counted last"
 
 
 def last_count(service: Service) -> float:
