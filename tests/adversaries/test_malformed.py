@@ -29,14 +29,15 @@ Look = Callable[[], Fingerprints]
 def filled(postgres_url: str, model_dir: Path, themes: dict[str, list[str]]) -> Iterator[Server]:
     """A service that takes bodies of up to a mebibyte, and knows some users already."""
     with data_folder() as folder, serving(folder, model_dir) as serve:
-        # Nothing is written but by what is sent: nothing is counted meanwhile, nor what is too old removed, which is
-        # due a minute after the start.
+        # Nothing is written but by what is sent: nothing is counted meanwhile, what is too old is not removed, and no
+        # replica says every few minutes that it serves this model's catalogue.
         server = serve(
             database_url=postgres_url,
             max_body_bytes=str(MAX_BODY),
             popularity_every_minutes="0",
             successors_every_minutes="0",
             retention_every_hours="0",
+            catalogue_poll_seconds="0",
         )
         for user in ("fuzz-0", "fuzz-1", "u", "a/b"):
             server.client.post("/detect", json=body(themes["cooking"], user)).raise_for_status()
