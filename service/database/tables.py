@@ -137,7 +137,7 @@ class MemoryRow(Base):
     """One of a user's newest behaviours, for recommendations: a ring of slots for each of the newest regimes.
 
     `arrival` counts the user's behaviours as they came; `codes` and `scale` are the vector, see
-    `service.detection.interest.Coded`; `space` tells which model's.
+    `service.detection.coded.Coded`; `space` tells which model's.
     """
 
     __tablename__ = "user_memory"

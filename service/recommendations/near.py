@@ -41,8 +41,8 @@ async def near(
 
     One process of Postgres searches for one statement, which is most of the time of a recommendation. So two search
     where this request is alone at the database, as far as its replica knows: one that is not would take the time from
-    others. Then an item may come
-    twice. While users move between keys, all is read on the one connection, whose transaction sees one moment.
+    others. Then an item may come twice. While users move between keys, all is read on the one connection, whose
+    transaction sees one moment.
     """
     catalogue = search.catalogue
     ask = partial(
