@@ -15,13 +15,12 @@ import typer
 from rich.progress import track
 
 from bench.detection.measure import fit_population
+from bench.detection.precision import choice_of
 from bench.detection.sources import divided, households
 from service.calibration.calibrate import calibrate
 from service.calibration.encode import encode
 from service.calibration.population import Population
-from service.calibration.search import Choice
 from service.commands.figures import observations
-from service.detection.bayes import BayesParams
 from service.detection.detector import Change, Params, Result, Rule, fold
 from service.encoder import OnnxEncoder
 from service.evaluation.streams import Stream
@@ -46,11 +45,8 @@ def main(
     encoder.close()
     source = divided(texts, streams, SEED)
     chosen = json.loads(result.read_text("utf-8"))["profile"]
-    choice = Choice(
-        chosen["topics"], chosen["temperature"], chosen["mix"], chosen["nearest"], BayesParams(**chosen["params"])
-    )
     fit = fit_population(source, vectors)
-    made = calibrate(fit, fit.streams, space=space, seed=SEED, choice=choice)
+    made = calibrate(fit, fit.streams, space=space, seed=SEED, choice=choice_of(chosen))
     params = Params(vectors.shape[1], made.profile)
     everyone = Population(texts, vectors, streams)
     assigned = made.profile.assign(vectors)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,7 @@ def _profile(calibration: Calibration) -> dict[str, Any]:
         "mix": profile.mix,
         "nearest": profile.nearest,
         "params": asdict(profile.params),
+        "choice": asdict(calibration.choice),
         "ladder": [list(step) for step in profile.ladder],
         "trials": [
             {"choice": asdict(trial.choice), "found": trial.found, "bayes_alone": trial.bayes_alone}
@@ -115,20 +117,37 @@ def _offline(untouched: list[Stream], planted: Mapping[str, list[Stream]], vecto
 def _drift(
     calibration: Calibration, everyone: Population, judges: Mapping[str, Judge], rng: np.random.Generator
 ) -> dict[str, Any]:
-    """Share of users alarmed whose interest moves slowly, and of as long histories that do not move."""
+    """Share of users alarmed whose interest moves slowly, and of as long histories that do not move.
+
+    Like is compared with like: behaviours of both in random order, which takes bursts such as baskets away, and of both
+    in the order of the histories that they are drawn from, where untouched histories hold changes of their own.
+    """
     profile = calibration.profile
     seen = view(everyone, profile, profile.params)
-    slow = drifting(everyone.streams, rng)[:MOST_DRIFTS]
-    length = len(slow[0])
-    mine = {stream.user: stream for stream in everyone.streams}
-    still = [_shuffled(mine[stream.user], length, rng) for stream in slow]
-    out: dict[str, Any] = {"behaviors": DRIFT, "users": len(slow)}
-    for name, streams in (("drifting", slow), ("stationary", still)):
-        share = share_alarmed(verdicts(seen.figures(streams), profile.fusion), profile.threshold, rng)
-        out[name] = asdict(share)
+    alarms = partial(share_alarmed, threshold=profile.threshold, rng=rng)
+    own, mixed = everyone.streams, [_shuffled(stream, len(stream), rng) for stream in everyone.streams]
+    moved = {order: drifting(some, rng)[:MOST_DRIFTS] for order, some in (("random order", mixed), ("own order", own))}
+    mine, length = {stream.user: stream for stream in own}, len(moved["own order"][0])
+    still = {
+        "random order": [_shuffled(mine[stream.user], length, rng) for stream in moved["random order"]],
+        "own order": [_again(mine[stream.user], length) for stream in moved["own order"]],
+    }
+    out: dict[str, Any] = {"behaviors": DRIFT, "users": len(moved["own order"])}
+    for order, slow in moved.items():
+        out[order] = {
+            name: asdict(alarms(verdicts(seen.figures(streams), profile.fusion)))
+            for name, streams in (("drifting", slow), ("stationary", still[order]))
+        }
     compared = [name for name in judges if name not in (ALIBI, KSWIN)]  # too slow for what they would add
-    out["where 5 % of the stationary are alarmed"] = {name: alarmed(judges[name], still, slow) for name in compared}
+    out["where 5 % of the stationary are alarmed"] = {
+        name: alarmed(judges[name], still["random order"], moved["random order"]) for name in compared
+    }
     return out
+
+
+def _again(stream: Stream, length: int) -> Stream:
+    """A user's history in its order, from the beginning again at its end: as a drifting one's, without the drift."""
+    return stream.take(np.arange(length) % len(stream))
 
 
 def _shuffled(stream: Stream, length: int, rng: np.random.Generator) -> Stream:

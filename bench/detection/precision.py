@@ -65,13 +65,8 @@ def _kept(source: str, precision: str) -> str:
 
 def choice_of(profile: dict[str, Any]) -> Choice:
     """What `bench.detection` chose for a source."""
-    return Choice(
-        topics=profile["topics"],
-        temperature=profile["temperature"],
-        mix=profile["mix"],
-        nearest=profile["nearest"],
-        params=BayesParams(**profile["params"]),
-    )
+    told = profile["choice"]
+    return Choice(**{**told, "params": BayesParams(**told["params"])})
 
 
 def judged(source: Source, seen: dict[str, Vectors], choice: Choice, console: Console) -> dict[str, Any]:

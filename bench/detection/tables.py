@@ -52,16 +52,17 @@ def _source(result: dict[str, Any]) -> list[str]:
     versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
     users, behaviors = result["users"], result["behaviors"]
     profile = result["profile"]
+    by_category = ", by category" if profile["choice"]["by_category"] else ""
     lines = [
         f"## {TITLES[result['source']]}",
         "",
         (
             f"{result['date']}, {result['machine']}; {versions}. {users['fit']:,} users to fit ({behaviors['fit']:,} "
             f"behaviours), {users['test']:,} to test ({behaviors['test']:,}), {result['texts']:,} texts. Chosen on the "
-            f"fit users: K {profile['topics']}, τ {profile['temperature']:g}, category share {profile['mix']:g}, m "
-            f"{profile['nearest']}, α {profile['params']['alpha']:g}, β {profile['params']['beta']:g}, λ "
-            f"{profile['params']['forget']:g}, h {profile['params']['hazard']:g}, R {profile['params']['recent']}; "
-            f"calibrated in {result['calibrated_in_seconds']:.0f} s."
+            f"fit users: K {profile['topics']}{by_category}, τ {profile['temperature']:g}, category share "
+            f"{profile['mix']:g}, m {profile['nearest']}, α {profile['params']['alpha']:g}, β "
+            f"{profile['params']['beta']:g}, λ {profile['params']['forget']:g}, h {profile['params']['hazard']:g}, "
+            f"R {profile['params']['recent']}; calibrated in {result['calibrated_in_seconds']:.0f} s."
         ),
         "",
         f"![Share of planted changes found against delay]({result['source']}.svg)",
@@ -111,11 +112,20 @@ def _false_alarms(result: dict[str, Any]) -> list[str]:
     lines += [
         "",
         (
-            f"Slow drift over {drift['behaviors']} behaviours: {_cell(drift['drifting'])} of {drift['users']} users "
-            f"alarmed, beside {_cell(drift['stationary'])} of as long histories that do not move."
+            f"Slow drift over {drift['behaviors']} behaviours, {drift['users']} users: share of them alarmed, beside "
+            "as long histories of the same users that do not move. In random order, behaviours of either are drawn at "
+            "random, which takes bursts away. In their own order, both have the bursts and the changes that untouched "
+            "histories have."
         ),
         "",
-        "| detector, where 5 % of the stationary histories alarm | of the drifting alarm |",
+        "| behaviours in | drifting | not moving |",
+        "| --- | --- | --- |",
+        *(
+            f"| {order} | {_cell(drift[order]['drifting'])} | {_cell(drift[order]['stationary'])} |"
+            for order in ("random order", "own order")
+        ),
+        "",
+        "| detector, in random order, where 5 % of the histories alarm that do not move | of the drifting alarm |",
         "| --- | --- |",
         *(f"| {name} | {share:.0%} |" for name, share in drift["where 5 % of the stationary are alarmed"].items()),
         "",

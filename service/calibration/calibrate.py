@@ -43,11 +43,13 @@ class Calibration:
 
     Attributes:
         profile: ready for use.
+        choice: of topics and numbers, before those that are chosen by likelihood.
         trials: choices of topics and numbers by planted changes.
         likelihoods: numbers by predictive likelihood.
     """
 
     profile: Profile
+    choice: Choice
     trials: list[Trial]
     likelihoods: list[Tried]
 
@@ -113,7 +115,7 @@ def calibrate(
         fusion=fusion,
         ladder=tuple((length, ladder[length]) for length in sorted(also)),
     )
-    return Calibration(identify(profile), trials, likelihoods)
+    return Calibration(identify(profile), choice, trials, likelihoods)
 
 
 def _ladder(judged: Sequence[Floats], lengths: Iterable[float]) -> dict[float, float]:

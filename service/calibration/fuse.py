@@ -11,12 +11,15 @@ from sklearn.linear_model import LogisticRegression
 from service.detection.detector import MIN_HISTORY
 from service.detection.evidence import DIRECTIONS, FEATURES
 from service.detection.fusion import Fusion
+from service.evaluation.measures import SHARES, WITHIN, delays, threshold_at
 
 Figures = NDArray[np.float32]
 FIRST, LAST = 7, 20
 """Behaviours after a planted change from which and up to which the evidence is an example of a change."""
-MOST_CHANGED, MOST_UNCHANGED, MOST_SLOW, MOST_BEFORE = 10_000, 25_000, 10_000, 8_000
+MOST_CHANGED, MOST_UNCHANGED, MOST_SLOW, MOST_BEFORE = 10_000, 25_000, 20_000, 8_000
 """Examples of each sort: soon after a change, of untouched users, of slow changes, and before a planted change."""
+LEAST_FINDABLE = 0.1
+"""What a kind of change counts that is never found."""
 TREES = 100
 BINS = 255
 """Of each figure, at most; the library's own most. A tree divides between bins, nowhere else."""
@@ -51,13 +54,16 @@ def fuse(
     Args:
         untouched: evidence of users to whom nothing was done, (n, len(FEATURES)) each.
         slow: the same of users whose interest moves slowly, which is no change either.
-        planted: the same with changes, one sequence for each kind of change; every kind counts the same.
+        planted: the same with changes, one sequence for each kind of change. A kind counts by how much of it can be
+            found: examples that look like no change at all teach only doubt.
         prior: probability of a change within the last `LAST` behaviours.
         trees: how many; their learning rate is such that they go equally far.
         seed: of the sampling.
     """
     rng = np.random.default_rng(seed)
-    changed, shares = _changed(planted, rng)
+    kinds = [kind for kind in planted if kind]
+    examples = [_after(kind, rng) for kind in kinds]
+    changed, shares = np.concatenate(examples), _shares(examples, np.ones(len(kinds)))
     sorts = (
         ([figures[MIN_HISTORY:] for figures in untouched], MOST_UNCHANGED),
         ([figures[MIN_HISTORY:] for figures in slow], MOST_SLOW),
@@ -67,6 +73,7 @@ def fuse(
     first = _fit(changed, shares, unchanged, trees, seed)
     hard = [_hardest(first, figures) for rows, _ in sorts for figures in rows]
     unchanged = np.concatenate([unchanged, *hard])
+    shares = _shares(examples, _findable(first, untouched, kinds))
     fitted = _fit(changed, shares, unchanged, trees, seed)
     return _scaled(fitted, changed, shares, unchanged, prior)
 
@@ -76,15 +83,26 @@ def _hardest(fusion: Fusion, figures: Figures) -> Figures:
     return figures[np.argsort(-fusion.log_odds(figures.astype(np.float64)))[:HARDEST]]
 
 
-def _changed(planted: Sequence[Sequence[Planted]], rng: np.random.Generator) -> tuple[Figures, NDArray[np.float64]]:
-    """Examples of changes, and weights that make every kind count the same and sum to 1."""
-    parts = [
-        _some(np.concatenate([p.figures[p.change + FIRST : p.change + LAST] for p in kind]), MOST_CHANGED, rng)
-        for kind in planted
-        if kind
-    ]
-    shares = [np.full(len(part), 1.0 / len(part) / len(parts)) for part in parts]
-    return np.concatenate(parts), np.concatenate(shares)
+def _after(kind: Sequence[Planted], rng: np.random.Generator) -> Figures:
+    """Examples of one kind of change."""
+    return _some(np.concatenate([p.figures[p.change + FIRST : p.change + LAST] for p in kind]), MOST_CHANGED, rng)
+
+
+def _shares(examples: Sequence[Figures], worth: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights of all examples, which make every kind count by its worth and sum to 1."""
+    each = [np.full(len(part), value / len(part)) for part, value in zip(examples, worth, strict=True)]
+    return np.asarray(np.concatenate(each) / worth.sum(), np.float64)
+
+
+def _findable(fusion: Fusion, untouched: Sequence[Figures], kinds: Sequence[Sequence[Planted]]) -> NDArray[np.float64]:
+    """The share of each kind of change that is found where few untouched users are alarmed, and at least a little."""
+    threshold = threshold_at([fusion.log_odds(figures.astype(np.float64)) for figures in untouched], SHARES[0])
+    found = [
+        np.mean(delays([fusion.log_odds(p.figures.astype(np.float64)) for p in kind], [p.change for p in kind],
+                       threshold) <= WITHIN)
+        for kind in kinds
+    ]  # fmt: skip
+    return np.maximum(np.array(found), LEAST_FINDABLE)
 
 
 def _some(rows: Figures, most: int, rng: np.random.Generator) -> Figures:

@@ -11,6 +11,7 @@ from service.calibration.fuse import LAST, TREES, Planted, fuse
 from service.calibration.population import Population, View, view
 from service.calibration.topics import fit_topics
 from service.detection.bayes import BayesParams
+from service.detection.evidence import LOG_ODDS
 from service.detection.fusion import Fusion
 from service.detection.state import layout
 from service.detection.topics import Topics
@@ -21,7 +22,7 @@ Progress = Callable[[str], None]
 MOST_BEHAVIORS = 120_000
 """Of the untouched histories that the choice looks at."""
 MOST_DRIFTS, MOST_PLANTED = 200, 1_000
-"""Histories that drift, and planted changes of each kind, at most."""
+"""Histories that drift, in either order, and planted changes of each kind, at most."""
 TREES_TO_CHOOSE = 40
 """Of the fusions that choices are compared by."""
 
@@ -35,6 +36,7 @@ class Choice:
         temperature: tau.
         mix: how much the directions that set categories apart count.
         nearest: m.
+        by_category: whether each topic lies within one category.
         params: alpha, beta, lambda, h and R.
     """
 
@@ -42,6 +44,7 @@ class Choice:
     temperature: float
     mix: float
     nearest: int = 5
+    by_category: bool = False
     params: BayesParams = field(default_factory=BayesParams)
 
 
@@ -61,9 +64,9 @@ class Trial:
 
 
 CATEGORISED = (
-    Choice(100, 0.1, 0.9),
-    Choice(100, 0.1, 0.5),
-    Choice(400, 0.05, 0.9),
+    Choice(100, 0.1, 0.5, by_category=True),
+    Choice(100, 0.05, 0.9, by_category=True),
+    Choice(400, 0.05, 0.5, by_category=True),
     Choice(400, 0.05, 0.5),
     Choice(400, 0.05, 0.0),
 )
@@ -109,7 +112,8 @@ def learn(
         trees: how many; fewer are quicker.
     """
     planted = [[_around(seen, s) for s in kind[:MOST_PLANTED]] for kind in plant(streams, rng).values()]
-    slow = seen.figures(drifting(streams, rng)[:MOST_DRIFTS])
+    mixed = [stream.take(rng.permutation(len(stream))) for stream in streams]  # drift alone, without bursts
+    slow = seen.figures([one for some in (streams, mixed) for one in drifting(some, rng)[:MOST_DRIFTS]])
     return fuse(figures, slow, planted, prior=prior_of(seen.params), trees=trees, seed=seed)
 
 
@@ -155,13 +159,14 @@ def topics_of(population: Population, choice: Choice, seed: int) -> Topics:
         temperature=choice.temperature,
         mix=choice.mix,
         nearest=choice.nearest,
+        by_category=choice.by_category,
         seed=seed,
     )
 
 
 def verdicts(figures: Sequence[NDArray[np.float32]], fusion: Fusion | None) -> list[NDArray[np.float64]]:
     """The log-odds after each behaviour, from the evidence; without a fusion those of `bayes`."""
-    return [fusion.log_odds(f.astype(np.float64)) if fusion else f[:, -1].astype(np.float64) for f in figures]
+    return [fusion.log_odds(f.astype(np.float64)) if fusion else f[:, LOG_ODDS].astype(np.float64) for f in figures]
 
 
 def _found(
@@ -193,7 +198,8 @@ def search(
 
     def best_of(choices: Sequence[Choice]) -> Choice:
         for choice in choices:
-            progress(f"{choice.topics} topics, tau {choice.temperature:g}, mix {choice.mix:g}")
+            where = " by category" if choice.by_category else ""
+            progress(f"{choice.topics} topics{where}, tau {choice.temperature:g}, mix {choice.mix:g}")
             trials.append(attempt(choice))
         return max(trials, key=lambda trial: trial.found).choice
 

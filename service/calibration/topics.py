@@ -11,6 +11,8 @@ from service.detection.topics import WHOLE, Topics, Vectors, assign, coordinates
 
 CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
 MOST_DIRECTIONS = 64
+MOST_CATEGORIES = 400
+"""That have topics of their own; counts of all topics are in each user's state."""
 SHRINKAGE = 0.3
 """Of the covariance within categories towards a sphere, which tames directions that few texts fill."""
 MANY_TEXTS = 5_000
@@ -26,6 +28,7 @@ def fit_topics(
     temperature: float,
     mix: float,
     nearest: int = 5,
+    by_category: bool = False,
     seed: int = 0,
 ) -> Topics:
     """Fit topics to the texts of a log.
@@ -38,6 +41,7 @@ def fit_topics(
         temperature: tau of the soft assignment.
         mix: how much the directions that set categories apart count; without categories 0.
         nearest: m.
+        by_category: whether each topic lies within one category, which has at least one; else they lie where texts do.
         seed: of k-means.
     """
     center = vectors.mean(axis=0).astype(np.float32)
@@ -50,7 +54,11 @@ def fit_topics(
     placed = coordinates(vectors, center=center, projection=projection, mix=mix)
     # Frequent texts count more, but not so much that a few fill all topics.
     weights = np.sqrt(occurrences)
-    prototypes = _means(placed, weights, min(topics, max(len(vectors) // 3, nearest)), seed)
+    category_of = None
+    if by_category:
+        prototypes, category_of = _means_by_category(placed, weights, categories, topics, seed)
+    if category_of is None or len(category_of) < nearest:
+        prototypes, category_of = _means(placed, weights, min(topics, max(len(vectors) // 3, nearest)), seed), None
     prototypes = prototypes.astype(np.float16).astype(np.float32)
     assigned = assign(placed, prototypes=prototypes, temperature=temperature, nearest=nearest)
     counts = np.ones(len(prototypes))
@@ -62,7 +70,7 @@ def fit_topics(
         mix=mix,
         prototypes=prototypes,
         background=background,
-        groups=_groups(prototypes, background, seed),
+        groups=_groups(prototypes, background, category_of, seed),
         temperature=temperature,
         nearest=nearest,
     )
@@ -104,8 +112,36 @@ def _means(placed: Vectors, weights: NDArray[np.float64], k: int, seed: int) -> 
     return np.asarray(means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12), np.float32)
 
 
-def _groups(prototypes: Vectors, background: Vectors, seed: int) -> NDArray[np.uint16]:
-    """The group (k,) of each topic: prototypes clustered once more, two groups for each root of K."""
+def _means_by_category(
+    placed: Vectors, weights: NDArray[np.float64], categories: NDArray[np.int64], topics: int, seed: int
+) -> tuple[Vectors, NDArray[np.int64]]:
+    """Unit prototypes (k, dim), each of texts of one category, and the category (k,) of each, numbered from 0.
+
+    Every category has one, the `MOST_CATEGORIES` of most weight; what is left of the asked number is shared out among
+    them by weight. Texts without a category make none: they belong to those that they are like.
+    """
+    names, numbers = np.unique(categories[categories >= 0], return_inverse=True)
+    held = np.bincount(numbers, weights[categories >= 0])
+    kept = np.sort(np.argsort(-held, kind="stable")[:MOST_CATEGORIES])
+    spare = max(topics - len(kept), 0)
+    prototypes, category_of = list[Vectors](), list[int]()
+    for place, category in enumerate(kept):
+        own = np.flatnonzero(categories == names[category])
+        many = min(1 + int(spare * held[category] / held[kept].sum()), len(own))
+        prototypes.append(_means(placed[own], weights[own], many, seed))
+        category_of += [place] * many
+    return np.concatenate(prototypes), np.array(category_of)
+
+
+def _groups(
+    prototypes: Vectors, background: Vectors, category_of: NDArray[np.int64] | None, seed: int
+) -> NDArray[np.uint16]:
+    """The group (k,) of each topic: its category, where most categories have several topics.
+
+    Else prototypes are clustered once more, two groups for each root of K.
+    """
+    if category_of is not None and 2 * (category_of.max() + 1) <= len(category_of):
+        return category_of.astype(np.uint16)
     groups = min(len(prototypes), max(10, round(2.0 * len(prototypes) ** 0.5)))
     fitted = KMeans(groups, random_state=seed, n_init=4).fit(prototypes, sample_weight=background)
     return np.asarray(fitted.labels_, np.uint16)

@@ -129,7 +129,7 @@ def trials_of(profile: Profile, trials: Sequence[Trial], likelihoods: Sequence[T
     best = max((trial.found for trial in trials), default=None)
     told = [
         Told(
-            "topics and numbers, by planted changes",
+            f"topics{' within categories' if trial.choice.by_category else ''} and numbers, by planted changes",
             {
                 "topics": trial.choice.topics,
                 "tau": trial.choice.temperature,

@@ -13,6 +13,16 @@ A user whose interests are always scattered surprises at every step, so surprise
 own past, windows that ended at least 25 behaviours ago: less their mean (unusual), in their standard deviations
 (unusual in deviations), and less the least of them (below least).
 
+A new interest seldom comes back to a topic that was known before it; how often the old one did is the user's own. So
+for the newest w behaviours (w as above, and that w up to 30 for which it is most), of which `back` are on a topic that
+an earlier behaviour of the regime was on already, and `new` are not:
+
+* novelty: the log-likelihood ratio of two rates of coming back,
+      new log [(1 - r) / (1 - u)] + back log [r / u]
+  with u the user's own rate in the 60 behaviours before them, as its posterior mean under a uniform prior, and
+  r = 0.03. Over all w it is the statistic of a change in a Bernoulli rate (Page, 1954). Unlike surprise it does not
+  ask how usual a topic is for everybody: who buys milk for the second time comes back, however many buy it.
+
 All weights count: a behaviour of weight 0 changes nothing but the windows' position.
 """
 
@@ -31,10 +41,15 @@ FEATURES = (
     *(f"{figure}_{window}_{level}" for level in GRANULARITIES for window in WINDOWS for figure in FIGURES),
     "log_age",
     "log_odds",
+    *(f"novelty_{stretch}_{level}" for level in GRANULARITIES for stretch in kernels.STRETCHES),
 )
-"""Names of the figures in their order. `log_age` is of the regime's length, `log_odds` that of `bayes`."""
+"""Names of the figures in their order. `log_age` is of the regime's length, `log_odds` that of `bayes`.
+
+New ones come last: a profile whose trees ask the first of them only is judged by as ever.
+"""
+LOG_ODDS = FEATURES.index("log_odds")
 DIRECTIONS = {"surprise": -1, "familiar": -1, "coherence": 1, "overlap": -1, "unusual": -1, "unusual_deviations": -1,
-              "below_least": -1, "log_odds": 1}  # fmt: skip
+              "below_least": -1, "log_odds": 1, "novelty": 1}  # fmt: skip
 """Which way a figure may move the verdict, where the meaning allows one way only: down with it, or up."""
 SERIES = len(WINDOWS) * len(GRANULARITIES)
 

@@ -15,8 +15,18 @@ WINDOWS = (5, 10, 15, 20)
 """Behaviours of the windows of `evidence`."""
 FIGURES = ("surprise", "familiar", "coherence", "overlap", "focus", "unusual", "unusual_deviations", "below_least")
 """Of a window at one granularity."""
+STRETCHES = ("most", *WINDOWS)
+"""Of the newest behaviours, for their novelty: that which shows most, and those of the windows."""
 LAG = 25
 """How many behaviours ago a window must have ended to count as the user's past."""
+STRETCH = 30
+"""The most newest behaviours that are asked whether they come back to what was known before them."""
+PACE = 60
+"""Behaviours before those that tell how often this user comes back."""
+KNOWN = 0.5
+"""Older behaviours, as they have faded, from which on a topic is known."""
+SELDOM, OFTEN = 0.03, 0.95
+"""How often a new interest comes back to what was known before it, and the most that a user is taken to."""
 CLIP = 3.0
 """A log-ratio counts at most that much, in nats."""
 NOTHING_TO_JUDGE = -20.0
@@ -152,6 +162,15 @@ def fill_figures(  # noqa: PLR0917 - compiled functions take no keywords
     """Both granularities' figures into `out`, the surprises into `recent_after` and `past`."""
     (n, m), half = topics.shape, len(WINDOWS)
     counts, grouped = older.astype(np.float64), np.zeros(len(group_background))
+    age_at = 2 * half * len(FIGURES)
+    out[age_at] = np.log(age)
+    out[age_at + 1] = log_odds
+    own = topics[:, 0]
+    novelty(own, weights, counts, out[age_at + 2 :])
+    for k in range(len(counts)):
+        grouped[groups[k]] += counts[k]
+    novelty(groups[own], weights, grouped, out[age_at + 2 + len(STRETCHES) :])
+    grouped[:] = 0.0
     total = counts.sum()
     for i in range(n):
         scale = weights[i] / WHOLE
@@ -170,8 +189,40 @@ def fill_figures(  # noqa: PLR0917 - compiled functions take no keywords
         coarse, shares, weights, grouped, total, group_background, alpha, age, recent, recent_after, past, half,
         out[half * len(FIGURES) :],
     )  # fmt: skip
-    out[-2] = np.log(age)
-    out[-1] = log_odds
+
+
+@compiled
+def novelty(own: NDArray[np.uint16], weights: NDArray[np.float32], older: Log, out: Log) -> None:
+    """The novelty of `STRETCHES` of behaviours (n,) by their topics and weights, newest first, into `out`.
+
+    `older` has the counts of what came before them.
+    """
+    n = len(own)
+    last = np.full(len(older), -1)
+    for i in range(n):
+        if weights[i] > 0.0:
+            last[own[i]] = i
+    span = min(n, STRETCH + PACE)
+    reach = np.empty(span, np.int64)  # the oldest behaviour on the same topic
+    came_back, all_before = np.zeros(span + 1), np.zeros(span + 1)  # of the first behaviours of the span, sums
+    for i in range(span):
+        reach[i] = n if older[own[i]] >= KNOWN else last[own[i]]
+        came_back[i + 1] = came_back[i] + weights[i] * (reach[i] > i)
+        all_before[i + 1] = all_before[i] + weights[i]
+    out[: len(STRETCHES)] = 0.0
+    for size in range(1, min(STRETCH, n - 1) + 1):
+        back = 0.0
+        for i in range(size):
+            back += weights[i] * (reach[i] >= size)
+        until = min(size + PACE, span)
+        usual = (came_back[until] - came_back[size] + 1.0) / (all_before[until] - all_before[size] + 2.0)
+        usual = min(max(usual, SELDOM), OFTEN)
+        new = all_before[size] - back
+        shown = new * np.log((1.0 - SELDOM) / (1.0 - usual)) - back * np.log(usual / SELDOM)
+        out[0] = max(out[0], shown)
+        for at, window in enumerate(WINDOWS):
+            if size == window:
+                out[1 + at] = shown
 
 
 @compiled

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from service.calibration.population import Population, view
+from service.detection.evidence import LOG_ODDS
 from service.detection.profile import Profile
 from service.detection.topics import Vectors
 from service.evaluation.baselines import Statistic
@@ -21,7 +22,7 @@ def ours(population: Population, profile: Profile) -> dict[str, Judge]:
     seen, fusion = view(population, profile, profile.params), profile.fusion
 
     def alone(stream: Stream) -> Floats:
-        return seen.evidence(stream)[0][:, -1].copy()
+        return seen.evidence(stream)[0][:, LOG_ODDS].copy()
 
     def fused(stream: Stream) -> Floats:
         return fusion.log_odds(seen.evidence(stream)[0]) if fusion else alone(stream)

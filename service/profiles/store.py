@@ -99,7 +99,7 @@ def load_profile(path: Path, *, space: str) -> Profile:
             f"{path} was made for the vector space {told['space'][:12]}, the model's is {space[:12]}: "
             "make a profile for this model, or load the model that it was made for"
         )
-    if told["fusion"] and told["fusion"]["features"] != list(FEATURES):
+    if told["fusion"] and (asked := told["fusion"]["features"]) != list(FEATURES[: len(asked)]):
         raise ProfileError(f"{path} judges by other figures than this version's: make it anew")
     return _assemble(told, arrays)
 

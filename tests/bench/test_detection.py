@@ -60,6 +60,7 @@ def result() -> dict[str, Any]:
         "users": {"fit": 10, "test": 20}, "behaviors": {"fit": 1000, "test": 2000}, "texts": 300,
         "calibrated_in_seconds": 5.0,
         "profile": {"topics": 100, "temperature": 0.1, "mix": 0.5, "nearest": 5,
+                    "choice": {"by_category": True},
                     "params": {"alpha": 10.0, "beta": 1.0, "forget": 1.0, "hazard": 0.005, "recent": 25}},
         "planted": [{
             "kind": "joined", "changes": 50, "curves": [curve(name, found) for name, found in names.items()],
@@ -67,7 +68,9 @@ def result() -> dict[str, Any]:
         }],
         "offline": {"joined": {"0.05": 0.9, "0.01": 0.85}},
         "run_lengths": [{"asked": 1000.0, "threshold": 1.0, "measured": {"value": None, "low": 800.0, "high": None}}],
-        "drift": {"behaviors": 200, "users": 20, "drifting": interval(0.3), "stationary": interval(0.07),
+        "drift": {"behaviors": 200, "users": 20,
+                  "random order": {"drifting": interval(0.3), "stationary": interval(0.07)},
+                  "own order": {"drifting": interval(0.35), "stationary": interval(0.32)},
                   "where 5 % of the stationary are alarmed": {"Swerve": 0.25}},
         "as_shipped": {"joined": {"found_within_20": 0.75, "median_delay": 8.0, "beginning_within_3": 0.9,
                                   "alarmed_before_the_change": 0.02}},
@@ -82,6 +85,9 @@ def test_the_tables_say_what_was_measured(result: dict[str, Any], tmp_path: Path
     assert "| window cosine 10 | 10% (5–15) | 15% (10–20) | 30% (25–35) | never |" in page
     assert "| ruptures kernel, offline | | | 90% | | | | 85% |" in page
     assert "| 1,000 | ∞ (800–∞) |" in page
+    assert "K 100, by category, τ 0.1" in page
+    assert "| random order | 30% (25–35) | 7% (2–12) |" in page
+    assert "| own order | 35% (30–40) | 32% (27–37) |" in page
     drawn = (tmp_path / "topics.svg").read_text("utf-8")
     assert "window cosine 10" in drawn
     write_tables(tmp_path)

@@ -27,8 +27,8 @@ DIM, SUBJECTS, TEXTS_EACH = 48, 24, 12
 CHOICE = Choice(24, 0.1, 0.5, params=BayesParams(memory=64))
 
 
-def made_up(users: int, seed: int) -> Population:
-    """Users with three of 24 subjects each; a text's vector is its subject's and as much that tells nothing."""
+def made_up(users: int, seed: int, *, told: float = 0.5) -> Population:
+    """Users with four of 24 subjects each; so much of a text's vector is its subject's, the rest tells nothing."""
     rng = np.random.default_rng(seed)
     truth = np.random.default_rng(0)
     subjects = truth.normal(size=(SUBJECTS, DIM // 2))
@@ -36,7 +36,8 @@ def made_up(users: int, seed: int) -> Population:
     subject_of = np.repeat(np.arange(SUBJECTS), TEXTS_EACH)
     noise = truth.normal(size=(len(subject_of), DIM // 2))
     noise /= np.linalg.norm(noise, axis=1, keepdims=True)
-    vectors = np.concatenate([subjects[subject_of], noise], axis=1).astype(np.float32) / np.float32(2**0.5)
+    parts = [told**0.5 * subjects[subject_of], (1.0 - told) ** 0.5 * noise]
+    vectors = np.concatenate(parts, axis=1).astype(np.float32)
     streams = []
     for user in range(users):
         mine = rng.permutation(SUBJECTS)[:4]
@@ -107,12 +108,12 @@ def test_a_longer_run_length_asks_for_a_higher_threshold(made: Calibration) -> N
 
 
 def test_the_search_chooses_what_finds_most() -> None:
-    few = made_up(40, 4)
+    few = made_up(40, 4, told=0.1)
     choice, trials = search(few, few.streams, memory=64, seed=0, progress=lambda _what: None)
     assert len(trials) == len(CATEGORISED) + len(variations(CATEGORISED[0]))
     best = max(trials, key=lambda trial: trial.found)
     assert choice == best.choice
-    # Half of each vector is noise, so what tells categories apart must help.
+    # Nearly all of each vector is noise, so what tells categories apart must help.
     assert best.choice.mix > 0
     assert best.found > next(trial.found for trial in trials if trial.choice.mix == 0)
 
