@@ -58,7 +58,7 @@ def fit_topics(
     if by_category:
         prototypes, category_of = _means_by_category(placed, weights, categories, topics, seed)
     if category_of is None or len(category_of) < nearest:
-        prototypes, category_of = _means(placed, weights, min(topics, max(len(vectors) // 3, nearest)), seed), None
+        prototypes, category_of = _means(placed, weights, max(min(topics, len(vectors) // 3), nearest), seed), None
     prototypes = prototypes.astype(np.float16).astype(np.float32)
     assigned = assign(placed, prototypes=prototypes, temperature=temperature, nearest=nearest)
     counts = np.ones(len(prototypes))

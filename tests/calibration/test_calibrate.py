@@ -1,11 +1,14 @@
 """Calibration on a small made-up population, where the truth is known."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
 from sklearn.ensemble._hist_gradient_boosting.binning import _find_binning_thresholds as library_cuts
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
@@ -14,10 +17,10 @@ from service.calibration.fuse import BINS, Planted, cuts, fuse
 from service.calibration.numbers import choose_numbers
 from service.calibration.population import Population, view
 from service.calibration.search import CATEGORISED, Choice, search, topics_of, variations, verdicts
-from service.calibration.topics import category_directions, label, terms_of
+from service.calibration.topics import category_directions, fit_topics, label, terms_of
 from service.detection.bayes import BayesParams
 from service.detection.evidence import DIRECTIONS, FEATURES
-from service.detection.profile import Profile
+from service.detection.profile import Profile, ProfileError
 from service.detection.topics import coordinates
 from service.evaluation.measures import delays, run_length
 from service.evaluation.streams import HALVES, JOINED, Stream, plant
@@ -206,6 +209,82 @@ def test_labels_are_the_terms_that_set_topics_apart() -> None:
 
 def test_terms_of_chinese_are_pairs_of_characters() -> None:
     assert terms_of("低碳飲食 and the diet") == ["低碳", "碳飲", "飲食", "diet"]
+
+
+def test_topics_by_category_mix_no_two_categories(population: Population) -> None:
+    """Each category has its share of the topics; texts without one are with those that they are like."""
+    categories = population.categories()
+    without = np.arange(len(categories)) % 6 == 0
+    known = np.where(without, -1, categories)
+    fitted = fit_topics(
+        population.vectors, population.occurrences(), known, topics=60, temperature=0.05, mix=0.5, by_category=True
+    )
+    assert SUBJECTS < len(fitted.prototypes) <= 60
+    nearest = fitted.assign(population.vectors).topics[:, 0]
+    for topic in np.unique(nearest):
+        assert len(np.unique(categories[nearest == topic])) == 1
+    # Two topics a category and more: the groups are the categories.
+    assert len(np.unique(fitted.groups)) == SUBJECTS
+    for category in range(SUBJECTS):
+        assert len(np.unique(fitted.groups[nearest[categories == category]])) == 1
+
+
+def test_with_a_topic_for_each_category_groups_are_of_similar_ones(population: Population) -> None:
+    fitted = fit_topics(
+        population.vectors, population.occurrences(), population.categories(),
+        topics=1, temperature=0.05, mix=0.5, by_category=True,
+    )  # fmt: skip
+    assert len(fitted.prototypes) == SUBJECTS
+    assert len(np.unique(fitted.groups)) == 10
+
+
+def test_fewer_categories_than_a_behaviour_has_topics_are_not_enough(population: Population) -> None:
+    """Then topics lie where texts do."""
+    two = np.minimum(population.categories(), 1)
+    fitted = fit_topics(
+        population.vectors, population.occurrences(), two,
+        topics=2, temperature=0.05, mix=0.5, nearest=5, by_category=True,
+    )  # fmt: skip
+    assert len(fitted.prototypes) == 5
+
+
+def test_a_kind_of_change_that_cannot_be_found_counts_little() -> None:
+    """Beside changes that look like no change at all, those that show are found as well as alone."""
+    rng = np.random.default_rng(0)
+    at = FEATURES.index("surprise_20_topics")
+
+    def rows(mean: float, n: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+        out = np.zeros((n, len(FEATURES)), np.float32)
+        out[:, at] = rng.normal(mean, 1.0, size=n)
+        return out
+
+    calm = [rows(0.0, 60) for _ in range(200)]
+    shown = [Planted(np.concatenate([rows(0.0, 30), rows(-4.0, 20)]), 30) for _ in range(200)]
+    hidden = [Planted(rows(0.0, 50), 30) for _ in range(200)]
+    probe = np.zeros((1, len(FEATURES)))
+    probe[0, at] = -6.0
+    alone = fuse(calm, [], [shown], prior=0.1, seed=0)
+    both = fuse(calm, [], [shown, hidden], prior=0.1, seed=0)
+    assert both.log_odds(probe)[0] > 0.7 * alone.log_odds(probe)[0] > 0.0
+
+
+def test_a_profile_with_the_first_figures_only_is_read(made: Calibration, tmp_path: Path) -> None:
+    """One from before there was novelty: figures that came later are not asked for."""
+    first = FEATURES.index("log_odds") + 1
+
+    def saved(features: list[str]) -> Path:
+        path = tmp_path / "earlier.safetensors"
+        save_profile(made.profile, path)
+        with safe_open(path, "numpy") as file:
+            told = json.loads(file.metadata()["profile"])
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - no mapping
+        told["fusion"]["features"] = features
+        save_file(arrays, path, {"profile": json.dumps(told)})
+        return path
+
+    assert load_profile(saved(list(FEATURES[:first])), space="made-up").threshold == made.profile.threshold
+    with pytest.raises(ProfileError, match="judges by other figures"):
+        load_profile(saved(["surprise_of_old", *FEATURES[1:first]]), space="made-up")
 
 
 def test_a_profile_of_other_figures_is_refused(made: Calibration) -> None:

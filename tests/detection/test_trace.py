@@ -18,7 +18,8 @@ def test_the_trace_equals_the_steps(profile: Profile, draw: Draw) -> None:
     observations = [*draw([1, 2, 3], 300, 0), *later(draw([10, 11], 40, 1), 300)]
     rng = np.random.default_rng(0)
     observations = [replace(o, weight=float(rng.choice([0.0, 0.5, 1.0, 2.0]))) for o in observations]
-    for name in ("surprise_10_topics", "unusual_5_groups", "overlap_20_topics", "log_odds", "coherence_15_groups"):
+    for name in ("surprise_10_topics", "unusual_5_groups", "overlap_20_topics", "log_odds", "coherence_15_groups",
+                 "novelty_most_topics", "novelty_10_groups"):  # fmt: skip
         judged = replace(profile, fusion=one_figure(FEATURES.index(name)), params=BayesParams(forget=0.99))
         params = Params(64, judged)
         _, results = fold(params, params.empty(), observations, Rule("bayes", np.inf))
