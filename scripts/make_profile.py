@@ -33,7 +33,7 @@ from service.profiles import identify, save_profile, summary
 
 LENGTH = 150
 STICKIEST = 0.5
-CHOICE = Choice(topics=100, temperature=0.05, mix=0.9, by_category=True)
+CHOICE = Choice(topics=100, temperature=0.05, mix=0.5, by_category=True)
 """What the search of `swerve calibrate` chose on such users; `--search` searches anew."""
 
 

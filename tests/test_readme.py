@@ -51,7 +51,7 @@ def test_its_examples_give_what_it_prints(serve: Serve) -> None:
                 printed += 1
             else:
                 (change,) = json.loads(answer)["items"]
-                assert change["change"]["first_event_id"] == "e31"
+                assert change["change"]["first_event_id"] == "e32"
         if language == "python":
             assert text == (ROOT / "examples" / "client.py").read_text(encoding="utf-8")
             command = [sys.executable, "-c", text.replace(ADDRESS, url)]

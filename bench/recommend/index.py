@@ -20,8 +20,9 @@ from bench.recommend.titles import Titles, load
 from bench.serving.machine import machine
 from service.database.embedded import EmbeddedPostgres, shared_buffers_mib
 from service.database.engine import make_engine
+from service.recommendations.service import EF_SEARCH as SHIPPED
 
-EF_SEARCH = (20, 40, 60, 80, 120, 200)
+EF_SEARCH = (20, 40, 60, 80, 90, 120, 200)
 PER_QUERY = (20, 40, 100)
 SMALL = (500, 1000, 2000, 5000, 10_000)
 """Sizes of domains that are searched without an index, to see from where on one is worth it."""
@@ -89,6 +90,7 @@ async def _measure(url: str, titles: Titles, *, items: int, count: int, data: Pa
         await engine.dispose()
     return {
         "items": items,
+        "shipped_ef_search": SHIPPED,
         "real": min(items, len(titles.vectors)),
         "dim": dim,
         "likeness": {"noise": likeness.noise, "real": likeness.real, "made": likeness.made},
@@ -108,7 +110,7 @@ async def _filtered(connection: Any, titles: Titles, queries: np.ndarray[Any, An
         ("one category", {"category": names}),
         ("300 items left out", {"exclude": seen}),
     ):
-        row = await latency(connection, titles.space, queries, per_query=40, ef=80, **more)
+        row = await latency(connection, titles.space, queries, per_query=40, ef=SHIPPED, **more)
         rows.append({"filter": what} | row)
     return rows
 
@@ -131,7 +133,7 @@ async def _without_index(
     try:
         async with engine.connect() as connection:
             for size in SMALL:
-                more = {"per_query": 40, "ef": 80, "domain": f"of-{size}"}
+                more = {"per_query": 40, "ef": SHIPPED, "domain": f"of-{size}"}
                 rows.append({"items": size} | await latency(connection, titles.space, queries[:200], **more))  # type: ignore[arg-type] # each of its type
                 tell(str(rows[-1]))
     finally:
