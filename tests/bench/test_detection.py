@@ -86,6 +86,7 @@ def test_the_tables_say_what_was_measured(result: dict[str, Any], tmp_path: Path
     assert "| ruptures kernel, offline | | | 90% | | | | 85% |" in page
     assert "| 1,000 | ∞ (800–∞) |" in page
     assert "K 100, by category, τ 0.1" in page
+    assert "alibi online MMD was not run here" in page
     assert "| random order | 30% (25–35) | 7% (2–12) |" in page
     assert "| own order | 35% (30–40) | 32% (27–37) |" in page
     drawn = (tmp_path / "topics.svg").read_text("utf-8")
