@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from sklearn.ensemble._hist_gradient_boosting.binning import _find_binning_thres
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # ships no types
 
 from service.calibration.calibrate import Calibration, CalibrationError, calibrate
-from service.calibration.fuse import BINS, Planted, cuts, fuse
+from service.calibration.fuse import BINS, Figures, Planted, cuts, fuse
 from service.calibration.numbers import choose_numbers
 from service.calibration.population import Population, view
 from service.calibration.search import CATEGORISED, Choice, search, topics_of, variations, verdicts
@@ -173,23 +174,26 @@ def test_the_fusion_moves_only_the_way_its_figures_mean(made: Calibration) -> No
             assert np.all(way * (fusion.log_odds(more) - fusion.log_odds(rows)) >= -1e-9), name
 
 
+TOLD_BY = FEATURES.index("surprise_20_topics")
+
+
+def one_figure(rng: np.random.Generator, mean: float, n: int) -> Figures:
+    """Evidence (n, len(FEATURES)) of which one figure tells something, with standard deviation 1."""
+    out = np.zeros((n, len(FEATURES)), np.float32)
+    out[:, TOLD_BY] = rng.normal(mean, 1.0, size=n)
+    return out
+
+
 def test_the_fusion_is_a_log_odds_at_its_prior() -> None:
     """One figure tells changes apart by a known likelihood ratio: the log-odds is its logarithm and the prior's."""
-    rng = np.random.default_rng(0)
-    at = FEATURES.index("surprise_20_topics")
-
-    def rows(mean: float, n: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
-        out = np.zeros((n, len(FEATURES)), np.float32)
-        out[:, at] = rng.normal(mean, 1.0, size=n)
-        return out
-
+    rows = partial(one_figure, np.random.default_rng(0))
     calm = [rows(0.5, 60) for _ in range(200)]
     changed = [Planted(np.concatenate([rows(0.5, 30), rows(-0.5, 20)]), 30) for _ in range(400)]
     fusion = fuse(calm, [], [changed], prior=0.1, seed=0)
     probe = np.zeros((5, len(FEATURES)))
-    probe[:, at] = [-1.0, -0.5, 0.0, 0.5, 1.0]
+    probe[:, TOLD_BY] = [-1.0, -0.5, 0.0, 0.5, 1.0]
     # Hard examples make it a little too sure of no change, so the level is not exact.
-    np.testing.assert_allclose(fusion.log_odds(probe), np.log(1 / 9) - probe[:, at], atol=0.6)
+    np.testing.assert_allclose(fusion.log_odds(probe), np.log(1 / 9) - probe[:, TOLD_BY], atol=0.6)
 
 
 def test_labels_are_the_terms_that_set_topics_apart() -> None:
@@ -250,19 +254,12 @@ def test_fewer_categories_than_a_behaviour_has_topics_are_not_enough(population:
 
 def test_a_kind_of_change_that_cannot_be_found_counts_little() -> None:
     """Beside changes that look like no change at all, those that show are found as well as alone."""
-    rng = np.random.default_rng(0)
-    at = FEATURES.index("surprise_20_topics")
-
-    def rows(mean: float, n: int) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
-        out = np.zeros((n, len(FEATURES)), np.float32)
-        out[:, at] = rng.normal(mean, 1.0, size=n)
-        return out
-
+    rows = partial(one_figure, np.random.default_rng(0))
     calm = [rows(0.0, 60) for _ in range(200)]
     shown = [Planted(np.concatenate([rows(0.0, 30), rows(-4.0, 20)]), 30) for _ in range(200)]
     hidden = [Planted(rows(0.0, 50), 30) for _ in range(200)]
     probe = np.zeros((1, len(FEATURES)))
-    probe[0, at] = -6.0
+    probe[0, TOLD_BY] = -6.0
     alone = fuse(calm, [], [shown], prior=0.1, seed=0)
     both = fuse(calm, [], [shown, hidden], prior=0.1, seed=0)
     assert both.log_odds(probe)[0] > 0.7 * alone.log_odds(probe)[0] > 0.0
