@@ -84,6 +84,7 @@ def main(
         asked=behaviors_per_false_alarm,
         seed=seed,
         choice=None if search else replace(CHOICE, params=BayesParams(memory=memory)),
+        new_texts=1.0,
         progress=console.print,
     )
     measured = measure(replace(everyone, streams=test), made.profile, seed=seed, progress=console.print)

@@ -158,6 +158,15 @@ def calibrate(  # noqa: PLR0917 - typer passes them by name
     fewest: Fewest = 20,
     most: Most = 400_000,
     seed: Seed = 0,
+    new_texts: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Share of behaviours to come about texts that are not in the log, such as tomorrow's news; "
+            "without it, as at the log's end.",
+        ),
+    ] = None,
     *,
     search: Annotated[
         bool,
@@ -167,7 +176,9 @@ def calibrate(  # noqa: PLR0917 - typer passes them by name
     """Make a profile from your own log, without labels, and a report of how good it is."""
     settings = read_settings()
     command = load_command("calibrate")
-    asked = command.Asked(log, out, model or settings.model_dir, behaviors_per_false_alarm, fewest, most, seed, search)
+    asked = command.Asked(
+        log, out, model or settings.model_dir, behaviors_per_false_alarm, fewest, most, seed, search, new_texts
+    )
     run_command(lambda: typer.echo(command.run(asked, settings)))
 
 

@@ -50,7 +50,7 @@ def measure(
     rng = np.random.default_rng(seed)
     began = time.perf_counter()
     fit = fit_population(source, vectors)
-    calibration = calibrate(fit, fit.streams, space=space, seed=seed, progress=progress)
+    calibration = calibrate(fit, fit.streams, space=space, seed=seed, new_texts=source.new_texts, progress=progress)
     calibrated_in = time.perf_counter() - began
     planted = source.planted or plant(source.test, rng, tries=1)
     everyone = Population(source.texts, vectors, source.test)
@@ -92,6 +92,7 @@ def _profile(calibration: Calibration) -> dict[str, Any]:
         "nearest": profile.nearest,
         "params": asdict(profile.params),
         "choice": asdict(calibration.choice),
+        "new_texts": round(calibration.new_texts, 3),
         "ladder": [list(step) for step in profile.ladder],
         "trials": [
             {"choice": asdict(trial.choice), "found": trial.found, "bayes_alone": trial.bayes_alone}

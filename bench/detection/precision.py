@@ -74,7 +74,10 @@ def judged(source: Source, seen: dict[str, Vectors], choice: Choice, console: Co
     rng = np.random.default_rng(SEED)
     first = next(iter(seen.values()))
     fit = fit_population(source, first)
-    profile = calibrate(fit, fit.streams, space="", choice=choice, seed=SEED, progress=console.print).profile
+    made = calibrate(
+        fit, fit.streams, space="", choice=choice, seed=SEED, new_texts=source.new_texts, progress=console.print
+    )
+    profile = made.profile
     planted = source.planted or plant(source.test, rng, tries=1)
     judges = {
         precision: ours(Population(source.texts, vectors, source.test), profile)[OURS]

@@ -31,12 +31,15 @@ class Source:
         fit: users that a profile is fitted to.
         test: other users, whom nothing was done to.
         planted: changes that were planted when the users were made up; without them, they are planted in `test`.
+        new_texts: the share of the test users' behaviours about texts that are not among the fit users', where it is
+            known from how they were made.
     """
 
     texts: list[str]
     fit: list[Stream]
     test: list[Stream]
     planted: dict[str, list[Stream]]
+    new_texts: float | None = None
 
 
 def topics_planted(data: Path, seed: int) -> Source:
@@ -51,7 +54,7 @@ def topics_planted(data: Path, seed: int) -> Source:
     changing = [
         made_up(rng, pools[1], f"changing {n}", length=100, change=int(rng.integers(30, 61))) for n in range(800)
     ]
-    return Source(texts, fit, test, {"other subjects from one behaviour on": changing})
+    return Source(texts, fit, test, {"other subjects from one behaviour on": changing}, new_texts=1.0)
 
 
 def topic_pools(data: Path, rng: np.random.Generator) -> tuple[list[str], list[list[NDArray[np.int64]]]]:

@@ -43,6 +43,7 @@ def _profile(name: str, source: Source, vectors: Vectors, space: str, path: Path
         return load_profile(path, space=space)
     told = json.loads((DETECTION / f"{name}.json").read_text("utf-8"))["profile"]
     fit = fit_population(source, vectors)
-    profile = calibrate(fit, fit.streams, space=space, seed=SEED, choice=choice_of(told)).profile
+    made = calibrate(fit, fit.streams, space=space, seed=SEED, choice=choice_of(told), new_texts=source.new_texts)
+    profile = made.profile
     save_profile(profile, path)
     return profile

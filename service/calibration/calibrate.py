@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from service.calibration.numbers import Tried, choose_numbers
-from service.calibration.population import Population, view
+from service.calibration.population import Population, view_to_come
 from service.calibration.search import (
     Choice,
     Progress,
@@ -17,6 +17,7 @@ from service.calibration.search import (
     verdicts,
 )
 from service.calibration.topics import label
+from service.detection.bayes import BayesParams
 from service.detection.fusion import Fusion
 from service.detection.profile import Profile
 from service.detection.state import layout
@@ -44,12 +45,14 @@ class Calibration:
     Attributes:
         profile: ready for use.
         choice: of topics and numbers, before those that are chosen by likelihood.
+        new_texts: the share of behaviours to come that it counts on to be about new texts.
         trials: choices of topics and numbers by planted changes.
         likelihoods: numbers by predictive likelihood.
     """
 
     profile: Profile
     choice: Choice
+    new_texts: float
     trials: list[Trial]
     likelihoods: list[Tried]
 
@@ -63,12 +66,14 @@ def calibrate(
     also: Sequence[float] = (300.0, 1000.0, 3000.0),
     seed: int = 0,
     choice: Choice | None = None,
+    new_texts: float | None = None,
     progress: Progress = lambda _what: None,
 ) -> Calibration:
     """Fit a profile.
 
     Topics are fitted to the texts; numbers are chosen by predictive likelihood and by planted changes; the fusion
-    learns from planted changes; the threshold is chosen on users whom the fusion has not seen.
+    learns from planted changes; the threshold is chosen on users whom the fusion has not seen. From the numbers on, as
+    many texts are looked at as though the topics had not been fitted to them as behaviours to come will bring new ones.
 
     Args:
         population: texts, and the histories that topics are fitted to.
@@ -78,6 +83,8 @@ def calibrate(
         also: other run lengths to find thresholds for.
         seed: of everything random; the same seed gives the same profile.
         choice: topics and numbers, where they are known already; they are not searched for then.
+        new_texts: 0 to 1, the share of behaviours to come about texts that are not among the population's: near 1 for
+            news, near 0 in most shops. By default the share about texts that nobody else's behaviours are about.
         progress: told what is going on.
 
     Raises:
@@ -87,13 +94,16 @@ def calibrate(
         raise CalibrationError(f"{len(streams)} users with enough behaviours, at least {FEWEST_USERS} are needed")
     memory = layout(population.vectors.shape[1], 400, 5).assignments
     trials = list[Trial]()
+    new = population.new_texts() if new_texts is None else new_texts
     if choice is None:
-        choice, trials = search(population, streams, memory=memory, seed=seed, progress=progress)
+        choice, trials = search(population, streams, memory=memory, new=new, seed=seed, progress=progress)
     progress("topics")
-    topics = topics_of(population, choice, seed)
-    params, likelihoods = choose_numbers(population, topics, streams, memory)
+    fitted = topics_of(population, choice, seed)
+    topics = fitted.topics
+    seen = view_to_come(population, fitted, BayesParams(memory=memory), new=new, seed=seed)
+    params, likelihoods = choose_numbers(seen, streams)
     params = replace(choice.params, alpha=params.alpha, hazard=params.hazard, forget=params.forget)
-    seen = view(population, topics, params)
+    seen = replace(seen, params=params)
     rng = np.random.default_rng(seed)
     progress("fusion")
     teaching, held_out = divide_users(streams, rng, TEACHING)
@@ -108,14 +118,14 @@ def calibrate(
         id="",
         space=space,
         **{item.name: getattr(topics, item.name) for item in fields(topics)},
-        labels=label(population.texts, seen.assigned.topics[:, 0], len(topics.prototypes)),
+        labels=label(population.texts, topics.assign(population.vectors).topics[:, 0], len(topics.prototypes)),
         threshold=threshold,
         behaviors_per_false_alarm=round(min(run_length(judged, threshold), 1e9), 1),
         params=params,
         fusion=fusion,
         ladder=tuple((length, ladder[length]) for length in sorted(also)),
     )
-    return Calibration(identify(profile), choice, trials, likelihoods)
+    return Calibration(identify(profile), choice, new, trials, likelihoods)
 
 
 def _ladder(judged: Sequence[Floats], lengths: Iterable[float]) -> dict[float, float]:

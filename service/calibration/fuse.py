@@ -18,7 +18,7 @@ FIRST, LAST = 7, 20
 """Behaviours after a planted change from which and up to which the evidence is an example of a change."""
 MOST_CHANGED, MOST_UNCHANGED, MOST_SLOW, MOST_BEFORE = 10_000, 25_000, 20_000, 8_000
 """Examples of each sort: soon after a change, of untouched users, of slow changes, and before a planted change."""
-LEAST_FINDABLE = 0.1
+LEAST_FINDABLE = 0.03
 """What a kind of change counts that is never found."""
 TREES = 100
 BINS = 255

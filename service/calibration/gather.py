@@ -14,6 +14,8 @@ MOST_BEHAVIORS = 400_000
 """More tell a profile nothing new, and would not fit in memory everywhere."""
 FEWEST_BEHAVIORS = 20
 """Of a user: shorter histories leave no room on both sides of a change."""
+LATEST = 0.1
+"""Part of a log's behaviours that is looked at for new texts."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Gathered:
         last: time of the latest.
         users: of the whole log.
         behaviors: of the whole log.
+        new_texts: the share of the latest tenth of these behaviours about texts that came up in it for the first time,
+            which is about what behaviours after the log will bring.
     """
 
     texts: list[str]
@@ -35,6 +39,7 @@ class Gathered:
     last: str
     users: int
     behaviors: int
+    new_texts: float
 
 
 class TooFewUsersError(InputError):
@@ -73,12 +78,21 @@ def gather(
         )
     rows: dict[str, int] = {}
     names: dict[str, int] = {}
-    streams, times = list[Stream](), list[tuple[float, str]]()
+    streams, times, ends = list[Stream](), list[NDArray[np.float64]](), list[tuple[float, str]]()
     for take, history in zip(wanted, log.histories(), strict=True):
         if take:
             streams.append(_stream(history, weights_of(history, types, log.path), rows, names))
-            times += [(float(history.times[at]), history.occurred_at[at]) for at in (0, -1)]
-    return Gathered(list(rows), streams, min(times)[1], max(times)[1], log.users, log.rows)
+            times.append(history.times)
+            ends += [(float(history.times[at]), history.occurred_at[at]) for at in (0, -1)]
+    new = _new_texts(np.concatenate([stream.items for stream in streams]), np.concatenate(times))
+    return Gathered(list(rows), streams, min(ends)[1], max(ends)[1], log.users, log.rows, new)
+
+
+def _new_texts(items: NDArray[np.int64], times: NDArray[np.float64]) -> float:
+    """The share of the latest behaviours about texts that did not come up before those."""
+    latest = times >= np.quantile(times, 1.0 - LATEST, method="higher")
+    known = np.unique(items[~latest])
+    return float(1.0 - np.isin(items[latest], known).mean())
 
 
 def _draw(lengths: NDArray[np.int64], fewest: int, most: int, seed: int) -> NDArray[np.bool_]:

@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from service.calibration.population import Population, view
+from service.calibration.population import View
 from service.detection.bayes import BayesParams
-from service.detection.topics import Topics
 from service.evaluation.streams import Stream
 
 LADDERS: dict[str, tuple[float, ...]] = {
@@ -13,7 +12,7 @@ LADDERS: dict[str, tuple[float, ...]] = {
     "hazard": (1 / 500, 1 / 200, 1 / 100),
     "forget": (1.0, 0.995, 0.98),
 }
-"""What is tried of each number, one after the other, from the values of `BayesParams`."""
+"""What is tried of each number, one after the other."""
 MOST_BEHAVIORS = 30_000
 """Enough to tell the values apart, and a few seconds."""
 
@@ -26,21 +25,16 @@ class Tried:
     log_likelihood: float
 
 
-def choose_numbers(
-    population: Population, topics: Topics, streams: Sequence[Stream], memory: int
-) -> tuple[BayesParams, list[Tried]]:
+def choose_numbers(seen: View, streams: Sequence[Stream]) -> tuple[BayesParams, list[Tried]]:
     """Numbers under which users' next behaviours are predicted best, one number at a time.
 
     Without tempering (beta 1), which would make it no likelihood.
 
     Args:
-        population: for the texts.
-        topics: fitted already.
+        seen: the texts' topics, and the numbers to begin with.
         streams: histories to predict; about the first `MOST_BEHAVIORS` behaviours of them are.
-        memory: L of the state.
     """
     sample = list(_first(streams, MOST_BEHAVIORS))
-    seen = view(population, topics, BayesParams(memory=memory))
     behaviors = sum(map(len, sample))
 
     def likelihood(params: BayesParams) -> float:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from service.calibration.topics import Fitted, assign_as_new
 from service.detection.bayes import BayesParams
 from service.detection.topics import Assignment, Topics, Vectors
 from service.detection.trace import trace
@@ -46,6 +47,12 @@ class Population:
             out[stream.items[known]] = stream.categories[known]
         return out
 
+    def new_texts(self) -> float:
+        """The share of behaviours about texts that nobody else's behaviours are about: what a new user brings, too."""
+        occurrences = self.occurrences()
+        users = np.bincount(np.concatenate([np.unique(stream.items) for stream in self.streams]))
+        return float(occurrences[np.flatnonzero(users == 1)].sum() / occurrences.sum())
+
     @property
     def categorised(self) -> bool:
         """Whether there are at least two categories."""
@@ -78,3 +85,27 @@ class View:
 def view(population: Population, topics: Topics, params: BayesParams) -> View:
     """Every text's topics, looked up once."""
     return View(topics, params, topics.assign(population.vectors))
+
+
+def view_to_come(population: Population, fitted: Fitted, params: BayesParams, *, new: float, seed: int) -> View:
+    """Every text's topics as those of behaviours to come, some of which are about texts that nobody knows yet.
+
+    Args:
+        population: that the topics were fitted to.
+        fitted: the topics.
+        params: the numbers.
+        new: 0 to 1, the share of behaviours to come about texts that are not among the population's. About so many
+            behaviours are about texts, drawn at random, that are looked at as new, see `assign_as_new`.
+        seed: of the drawing.
+    """
+    seen = view(population, fitted.topics, params)
+    occurrences = population.occurrences()
+    order = np.random.default_rng(seed).permutation(len(occurrences))
+    before = np.cumsum(occurrences[order]) - occurrences[order]
+    rows = np.zeros(len(occurrences), bool)
+    rows[order[before < new * occurrences.sum()]] = True
+    if not rows.any():
+        return seen
+    found = assign_as_new(population.vectors, occurrences, population.categories(), fitted, seed=seed)
+    topics = np.where(rows[:, None], found.topics, seen.assigned.topics)
+    return replace(seen, assigned=Assignment(topics, np.where(rows[:, None], found.shares, seen.assigned.shares)))

@@ -8,18 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.calibration.fuse import LAST, TREES, Planted, fuse
-from service.calibration.population import Population, View, view
-from service.calibration.topics import fit_topics
+from service.calibration.population import Population, View, view_to_come
+from service.calibration.topics import Fitted, fit_topics
 from service.detection.bayes import BayesParams
 from service.detection.evidence import LOG_ODDS
 from service.detection.fusion import Fusion
 from service.detection.state import layout
-from service.detection.topics import Topics
 from service.evaluation.measures import SHARES, WITHIN, delays, threshold_at
 from service.evaluation.streams import Stream, drifting, plant
 
 Progress = Callable[[str], None]
-MOST_BEHAVIORS = 120_000
+MOST_BEHAVIORS = 240_000
 """Of the untouched histories that the choice looks at."""
 MOST_DRIFTS, MOST_PLANTED = 200, 1_000
 """Histories that drift, in either order, and planted changes of each kind, at most."""
@@ -65,6 +64,7 @@ class Trial:
 
 CATEGORISED = (
     Choice(100, 0.1, 0.5, by_category=True),
+    Choice(100, 0.05, 0.5, by_category=True),
     Choice(100, 0.05, 0.9, by_category=True),
     Choice(400, 0.05, 0.5, by_category=True),
     Choice(400, 0.05, 0.5),
@@ -128,16 +128,19 @@ def _around(seen: View, stream: Stream) -> Planted:
     return Planted(seen.evidence(stream)[0].astype(np.float32), stream.change)
 
 
-def try_choice(population: Population, choice: Choice, folds: Sequence[Sequence[Stream]], *, seed: int) -> Trial:
+def try_choice(
+    population: Population, choice: Choice, folds: Sequence[Sequence[Stream]], *, new: float, seed: int
+) -> Trial:
     """How well a choice finds the planted changes of users that its fusion has not seen.
 
     Args:
         population: for the texts.
         choice: what to try.
         folds: two parts of the users; each is judged by what the other taught.
+        new: see `view_to_come`.
         seed: of everything random.
     """
-    seen = view(population, topics_of(population, choice, seed), choice.params)
+    seen = view_to_come(population, topics_of(population, choice, seed), choice.params, new=new, seed=seed)
     rng = np.random.default_rng(seed)
     figures = [seen.figures(fold) for fold in folds]
     fused, alone = list[float](), list[float]()
@@ -149,7 +152,7 @@ def try_choice(population: Population, choice: Choice, folds: Sequence[Sequence[
     return Trial(choice, float(np.mean(fused)), float(np.mean(alone)))
 
 
-def topics_of(population: Population, choice: Choice, seed: int) -> Topics:
+def topics_of(population: Population, choice: Choice, seed: int) -> Fitted:
     """The topics of a choice."""
     return fit_topics(
         population.vectors,
@@ -180,7 +183,7 @@ def _found(
 
 
 def search(
-    population: Population, streams: Sequence[Stream], *, memory: int, seed: int, progress: Progress
+    population: Population, streams: Sequence[Stream], *, memory: int, new: float, seed: int, progress: Progress
 ) -> tuple[Choice, list[Trial]]:
     """The choice that finds most, and all that were tried.
 
@@ -188,12 +191,13 @@ def search(
         population: for the texts.
         streams: the fit users' histories; about the first `MOST_BEHAVIORS` behaviours of them are looked at.
         memory: L of the state.
+        new: see `view_to_come`.
         seed: of everything random.
         progress: told what is being tried.
     """
     enough = np.cumsum([len(stream) for stream in streams]) <= MOST_BEHAVIORS
     sample = [stream for stream, wanted in zip(streams, enough, strict=True) if wanted] or list(streams[:1])
-    attempt = partial(try_choice, population, folds=(sample[::2], sample[1::2]), seed=seed)
+    attempt = partial(try_choice, population, folds=(sample[::2], sample[1::2]), new=new, seed=seed)
     trials = list[Trial]()
 
     def best_of(choices: Sequence[Choice]) -> Choice:

@@ -43,6 +43,7 @@ class Asked:
         most_behaviors: of all users together.
         seed: of everything random.
         search: whether to choose topics and numbers by trial.
+        new_texts: share of behaviours to come about texts that are not in the log; None to go by the log's end.
     """
 
     log: Path
@@ -53,6 +54,7 @@ class Asked:
     most_behaviors: int
     seed: int
     search: bool
+    new_texts: float | None = None
 
 
 def run(asked: Asked, settings: Settings) -> str:
@@ -83,6 +85,7 @@ def run(asked: Asked, settings: Settings) -> str:
             also=tuple(sorted({300.0, 1000.0, 3000.0, asked.behaviors_per_false_alarm})),
             seed=asked.seed,
             choice=None if asked.search else usual_choice(population),
+            new_texts=gathered.new_texts if asked.new_texts is None else asked.new_texts,
             progress=said,
         )
         measured = measure(replace(population, streams=test), made.profile, seed=asked.seed, progress=said)
@@ -147,7 +150,8 @@ def _figures(  # noqa: PLR0917 - called once, right above
         made_at=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         version=service.__version__,
         command=f"swerve calibrate {asked.log.name} --out {asked.out.name} --model {asked.model.name} "
-        f"--behaviors-per-false-alarm {asked.behaviors_per_false_alarm:g}",
+        f"--behaviors-per-false-alarm {asked.behaviors_per_false_alarm:g}"
+        + ("" if asked.new_texts is None else f" --new-texts {asked.new_texts:g}"),
         model=model_of(info),
         profile=numbers_of(profile) | {"behaviors_per_false_alarm": asked.behaviors_per_false_alarm},
         source=source_of(asked.log, gathered, {"fit": users[0], "held out": users[1]}),
@@ -156,7 +160,17 @@ def _figures(  # noqa: PLR0917 - called once, right above
         examples=measured.examples,
         topics=topics_of(population, profile),
         trials=trials_of(profile, made.trials, made.likelihoods),
-        notes=("Everything here was measured on the held-out users; the profile comes from the others alone.",),
+        notes=(
+            "Everything here was measured on the held-out users; the profile comes from the others alone.",
+            _counted_on(made.new_texts, gathered.new_texts),
+        ),
+    )
+
+
+def _counted_on(new: float, latest: float) -> str:
+    return (
+        f"The threshold counts on {new:.0%} of behaviours to come being about texts that are not in the log; of its "
+        f"latest tenth, {latest:.0%} were about texts that had not come up before."
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save_file
 from sklearn.ensemble._hist_gradient_boosting.binning import _find_binning_thresholds as library_cuts
@@ -16,13 +17,13 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # s
 from service.calibration.calibrate import Calibration, CalibrationError, calibrate
 from service.calibration.fuse import BINS, Figures, Planted, cuts, fuse
 from service.calibration.numbers import choose_numbers
-from service.calibration.population import Population, view
+from service.calibration.population import Population, view, view_to_come
 from service.calibration.search import CATEGORISED, Choice, search, topics_of, variations, verdicts
-from service.calibration.topics import category_directions, fit_topics, label, terms_of
+from service.calibration.topics import assign_as_new, category_directions, fit_topics, label, terms_of
 from service.detection.bayes import BayesParams
 from service.detection.evidence import DIRECTIONS, FEATURES
 from service.detection.profile import Profile, ProfileError
-from service.detection.topics import coordinates
+from service.detection.topics import Assignment, coordinates
 from service.evaluation.measures import delays, run_length
 from service.evaluation.streams import HALVES, JOINED, Stream, plant
 from service.profiles import load_profile, save_profile, summary
@@ -113,7 +114,7 @@ def test_a_longer_run_length_asks_for_a_higher_threshold(made: Calibration) -> N
 
 def test_the_search_chooses_what_finds_most() -> None:
     few = made_up(40, 4, told=0.1)
-    choice, trials = search(few, few.streams, memory=64, seed=0, progress=lambda _what: None)
+    choice, trials = search(few, few.streams, memory=64, new=0.2, seed=0, progress=lambda _what: None)
     assert len(trials) == len(CATEGORISED) + len(variations(CATEGORISED[0]))
     best = max(trials, key=lambda trial: trial.found)
     assert choice == best.choice
@@ -152,11 +153,12 @@ def test_category_directions_drop_what_tells_categories_nothing(population: Popu
 
 
 def test_numbers_are_those_of_the_highest_likelihood(population: Population) -> None:
-    topics = topics_of(population, CHOICE, 0)
-    chosen, tried = choose_numbers(population, topics, population.streams, 64)
+    begun = view(population, topics_of(population, CHOICE, 0).topics, BayesParams(memory=64))
+    chosen, tried = choose_numbers(begun, population.streams)
     best = max(tried, key=lambda one: one.log_likelihood)
     assert chosen == best.params
-    seen = replace(view(population, topics, chosen), params=chosen)
+    assert chosen.memory == 64
+    seen = replace(begun, params=chosen)
     total = sum(seen.evidence(stream)[1] for stream in population.streams)
     assert total / sum(map(len, population.streams)) == pytest.approx(best.log_likelihood)
 
@@ -222,7 +224,7 @@ def test_topics_by_category_mix_no_two_categories(population: Population) -> Non
     known = np.where(without, -1, categories)
     fitted = fit_topics(
         population.vectors, population.occurrences(), known, topics=60, temperature=0.05, mix=0.5, by_category=True
-    )
+    ).topics
     assert SUBJECTS < len(fitted.prototypes) <= 60
     nearest = fitted.assign(population.vectors).topics[:, 0]
     for topic in np.unique(nearest):
@@ -237,9 +239,64 @@ def test_with_a_topic_for_each_category_groups_are_of_similar_ones(population: P
     fitted = fit_topics(
         population.vectors, population.occurrences(), population.categories(),
         topics=1, temperature=0.05, mix=0.5, by_category=True,
-    )  # fmt: skip
+    ).topics  # fmt: skip
     assert len(fitted.prototypes) == SUBJECTS
     assert len(np.unique(fitted.groups)) == 10
+
+
+def unlike(population: Population, rng: np.random.Generator) -> Population:
+    """The same users with texts of which little can be told: their own topics are not always the nearest."""
+    vectors = population.vectors + rng.normal(scale=0.2, size=population.vectors.shape).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    return replace(population, vectors=vectors)
+
+
+def test_texts_looked_at_as_new_lie_as_new_ones_do() -> None:
+    """Topics fitted to half of the texts: how often those come nearest to their own subject, as known and as new."""
+    whole = unlike(made_up(90, 1), np.random.default_rng(0))
+    half = np.random.default_rng(1).random(len(whole.vectors)) < 0.5
+    subject = np.repeat(np.arange(SUBJECTS), TEXTS_EACH)
+    once = np.ones(half.sum(), np.int64)
+    fitted = fit_topics(
+        whole.vectors[half], once, subject[half], topics=1, temperature=0.05, mix=0.5, by_category=True
+    )  # fmt: skip
+
+    def right(found: Assignment, side: NDArray[np.bool_]) -> float:
+        return float(np.mean(found.topics[:, 0] == subject[side]))
+
+    others = right(fitted.topics.assign(whole.vectors[~half]), ~half)
+    known = right(fitted.topics.assign(whole.vectors[half]), half)
+    as_new = right(assign_as_new(whole.vectors[half], once, subject[half], fitted), half)
+    assert known > others + 0.1
+    assert as_new == pytest.approx(others, abs=0.05)
+
+
+def test_as_many_behaviors_are_about_new_texts_as_are_to_come(population: Population) -> None:
+    fitted = topics_of(population, CHOICE, 0)
+    known = fitted.topics.assign(population.vectors)
+    as_new = assign_as_new(
+        population.vectors, population.occurrences(), population.categories(), fitted, seed=3
+    )  # fmt: skip
+
+    def rows_of(new: float) -> NDArray[np.bool_]:
+        """Where texts are looked at as new, as far as it can be seen."""
+        seen = view_to_come(population, fitted, CHOICE.params, new=new, seed=3).assigned
+        new_rows = (seen.shares == as_new.shares).all(axis=1)
+        assert np.all(new_rows | (seen.shares == known.shares).all(axis=1))
+        return np.asarray(new_rows & ~(known.shares == as_new.shares).all(axis=1))
+
+    differ = rows_of(1.0)
+    assert differ.sum() > len(differ) / 2
+    assert not rows_of(0.0).any()
+    counts = population.occurrences()
+    assert counts[rows_of(0.3)].sum() / counts[differ].sum() == pytest.approx(0.3, abs=0.1)
+
+
+def test_what_a_new_user_brings_is_what_one_user_alone_has() -> None:
+    """Texts 3 and 4 are each one user's: three of ten behaviours."""
+    items = [[0, 1, 2, 3, 3], [0, 1, 2, 1, 4]]
+    streams = [Stream(f"u{n}", np.array(own), np.ones(5, np.float32), np.full(5, -1)) for n, own in enumerate(items)]
+    assert Population([*"abcde"], np.eye(5, dtype=np.float32), streams).new_texts() == pytest.approx(0.3)
 
 
 def test_fewer_categories_than_a_behaviour_has_topics_are_not_enough(population: Population) -> None:
@@ -248,7 +305,7 @@ def test_fewer_categories_than_a_behaviour_has_topics_are_not_enough(population:
     fitted = fit_topics(
         population.vectors, population.occurrences(), two,
         topics=2, temperature=0.05, mix=0.5, nearest=5, by_category=True,
-    )  # fmt: skip
+    ).topics  # fmt: skip
     assert len(fitted.prototypes) == 5
 
 
