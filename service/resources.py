@@ -17,6 +17,7 @@ from service.dp.privacy import Privacy
 from service.encoder.contract import Encoder
 from service.idempotency.record import InProgress
 from service.identity import UserKeys, user_keys
+from service.items.known_vectors import KnownVectors
 from service.populations.known import Populations
 from service.recommendations.view import Views
 from service.settings import Settings
@@ -48,6 +49,7 @@ class Resources:
         draining: the service was asked to stop; `/readyz` says so while requests are still taken.
         params: of the detectors.
         known_topics: of the vectors that came lately; None without a profile.
+        known_vectors: of the catalogue's texts.
     """
 
     settings: Settings
@@ -69,6 +71,7 @@ class Resources:
     views: Views = field(init=False)
     params: Params = field(init=False)
     known_topics: KnownTopics | None = field(init=False)
+    known_vectors: KnownVectors = field(init=False)
 
     def __post_init__(self) -> None:
         """Make what rests on the rest."""
@@ -76,6 +79,7 @@ class Resources:
         self.views = Views(self.read_sessions, info.space, info.dim)
         self.params = detector_params(self.settings, info.dim, self.profile)
         self.known_topics = None if self.profile is None else KnownTopics(self.profile)
+        self.known_vectors = KnownVectors(info)
 
     @property
     def secrets(self) -> tuple[bytes, ...]:

@@ -2,12 +2,11 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-import numpy as np
 import orjson
 from pydantic import BaseModel, ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -24,6 +23,7 @@ from service.detect.schemas import BatchItem, DetectRequest, DetectResponse, Rej
 from service.detect.tally import count_decision
 from service.detection import codec, pending_codec
 from service.detection.detector import Rule
+from service.detection.topics import Vectors
 from service.encoding import encode_texts
 from service.idempotency import repository as records
 from service.idempotency.record import Claim, Record
@@ -119,30 +119,37 @@ def check_request(resources: Resources, request: DetectRequest) -> list[Incoming
 
 async def encode(resources: Resources, groups: Sequence[list[Incoming]]) -> list[list[Incoming]]:
     """Give every behaviour its vector; texts of all groups are encoded together."""
-    texts = [b.text for group in groups for b in group if b.text is not None]
-    vectors, truncated = await _vectors(resources, texts)
-    at = iter(zip(vectors, truncated, strict=True))
-    result = []
-    for group in groups:
-        filled = []
-        for behavior in group:
-            if behavior.text is None:
-                filled.append(behavior)
-            else:
-                vector, cut = next(at)
-                filled.append(behavior.with_vector(vector, truncated=bool(cut)))
-        result.append(filled)
-    return result
+    written = [behavior for group in groups for behavior in group if behavior.text is not None]
+    encoded = list[Incoming]()
+    for start in range(0, len(written), MAX_BEHAVIORS):
+        encoded += await _encode_some(resources, written[start : start + MAX_BEHAVIORS])
+    at = iter(encoded)
+    return [[behavior if behavior.text is None else next(at) for behavior in group] for group in groups]
 
 
-async def _vectors(resources: Resources, texts: list[str]) -> tuple[list[np.ndarray], list[bool]]:
-    vectors: list[np.ndarray] = []
-    truncated: list[bool] = []
-    for start in range(0, len(texts), MAX_BEHAVIORS):
-        encoded = await encode_texts(resources.encoder, texts[start : start + MAX_BEHAVIORS])
-        vectors += list(encoded.vectors)
-        truncated += encoded.truncated.tolist()
-    return vectors, truncated
+async def _encode_some(resources: Resources, behaviors: Sequence[Incoming]) -> list[Incoming]:
+    texts = [behavior.text or "" for behavior in behaviors]
+    encoded = await encode_texts(resources.encoder, texts, partial(_catalogued, resources, behaviors, texts))
+    filled = zip(behaviors, encoded.vectors, encoded.truncated, strict=True)
+    return [behavior.with_vector(vector, truncated=bool(cut)) for behavior, vector, cut in filled]
+
+
+async def _catalogued(
+    resources: Resources, behaviors: Sequence[Incoming], texts: Sequence[str]
+) -> Mapping[int, Vectors]:
+    """Vectors that the catalogue has, by place: of texts about items that the encoder would have to run for."""
+    held = resources.encoder.cached(texts)
+    asked = [
+        place
+        for place, (behavior, cached) in enumerate(zip(behaviors, held, strict=True))
+        if behavior.item_id is not None and not cached and resources.known_vectors.worth_asking(texts[place])
+    ]
+    if not asked:
+        return {}
+    async with connected(resources) as connection:
+        with timing.phase("database"):
+            found = await resources.known_vectors.look_up(connection, [texts[place] for place in asked])
+    return {place: found[texts[place]] for place in asked if texts[place] in found}
 
 
 async def judge(resources: Resources, request: DetectRequest, behaviors: list[Incoming]) -> DetectResponse:

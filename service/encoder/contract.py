@@ -106,6 +106,10 @@ class Encoder(Protocol):
         """Have every run of the model told to the listener, as long as the context is open."""
         ...
 
+    def cached(self, texts: Sequence[str]) -> list[bool]:
+        """Whether each text's vector is at hand at this moment, so that the model need not run for it."""
+        ...
+
     def admit(self, texts: int) -> AbstractContextManager[Permit]:
         """Ask for the right to encode that many texts; held for the length of the `with` block.
 

@@ -195,6 +195,10 @@ class OnnxEncoder:
         """Have every run of the model told to the listener, as long as the context is open."""
         return self._listeners.added(listener)
 
+    def cached(self, texts: Sequence[str]) -> list[bool]:
+        """Whether each text's vector is in the cache at this moment."""
+        return self._board.holds(texts)
+
     def admit(self, texts: int) -> AbstractContextManager[Permit]:
         """Ask for the right to encode that many texts; held for the length of the `with` block.
 

@@ -77,6 +77,10 @@ class FakeEncoder:
         """Have every call told to the listener as a run of the model, as long as the context is open."""
         return self._listeners.added(listener)
 
+    def cached(self, texts: Sequence[str]) -> list[bool]:
+        """Never: there is no cache."""
+        return [False] * len(texts)
+
     def admit(self, texts: int) -> AbstractContextManager[Permit]:
         """Ask for the right to encode that many texts.
 

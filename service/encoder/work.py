@@ -173,6 +173,12 @@ class WorkBoard:
         """Distinct texts that somebody waits for."""
         return len(self._in_flight)
 
+    def holds(self, texts: Sequence[str]) -> list[bool]:
+        """Whether each text's vector is in the cache; that it was asked for does not keep it there."""
+        keys = [_key(text) for text in texts]
+        with self._changed:
+            return [key in self._cache for key in keys]
+
     def submit(self, texts: Sequence[str]) -> Call:
         """Take on a call; what is cached is filled in at once.
 

@@ -214,3 +214,13 @@ async def vectors_of_texts(
     dim = (len(rows[0].sent) - HEADER_BYTES) // 2
     vectors = decode([row.sent for row in rows], dim)
     return {bytes(row.hash): vector for row, vector in zip(rows, vectors, strict=True)}
+
+
+_ANY = text("SELECT EXISTS (SELECT 1 FROM item_vectors WHERE space = :space)").bindparams(
+    bindparam("space", type_=Text)
+)
+
+
+async def any_vector(session: Session, space: str) -> bool:
+    """Whether any item of any domain has a vector in the space."""
+    return bool((await session.execute(_ANY, {"space": space})).scalar_one())

@@ -38,6 +38,18 @@ async def test_cached_call_is_done_at_once(board: WorkBoard) -> None:
     assert board.counts.cache_hits == 1
 
 
+async def test_what_is_cached_is_told_and_not_kept_for_that() -> None:
+    board = WorkBoard(dim=2, cache_texts=2)
+    for text in ("a", "b"):
+        board.submit([text])
+        finish(board)
+    assert board.holds(["b", "a", "c"]) == [True, True, False]
+    board.submit(["c"])
+    finish(board)
+    assert board.holds(["a", "b", "c"]) == [False, True, True]
+    assert board.counts.cache_hits == 0
+
+
 async def test_cache_does_not_hold_the_batch(board: WorkBoard) -> None:
     board.submit(["a"])
     finish(board)[:] = -1
