@@ -1,9 +1,10 @@
 """The limit that the service is measured against: what any Python endpoint that does comparable I/O must pay.
 
-`POST /detect` here parses the same body with the same models under the same server, reads a state of the size of a
-user's, stores events, a snapshot and the state in the same Postgres as durably, and answers with as many bytes. It
-encodes and judges nothing. Two statements on a raw asyncpg pool, each a transaction of its own; the answer is written
-from a dictionary by orjson, past the framework.
+`POST /detect` here parses the same body with the same models under the same server, reads a state and open behaviours
+of the size of a user's and which events are known, stores the new state, the events, a snapshot and the behaviours one
+by one in the same Postgres as durably, and answers with as many bytes. It encodes and judges nothing. Two statements on
+a raw asyncpg pool, each a transaction of its own; the answer is written from a dictionary by orjson, past the
+framework.
 """
 
 import asyncio
@@ -26,34 +27,61 @@ from fastapi import FastAPI, Response
 from service.detect.schemas import DetectRequest
 from service.server import bind
 
-STATE_BYTES = 15_000
+STATE_BYTES, PENDING_BYTES = 15_000, 11_000
+"""Of a user's state, and of the behaviours whose order is open, where they come once a second."""
+RECENT, CHANGE, SCORES, TOPICS = (f'"{"x" * size}"' for size in (1_000, 210, 100, 340))
+"""JSON of the size of what is kept with a state, and with a snapshot."""
 DIM = 384
+SLOTS = 128
+"""Behaviours of a user that are kept one by one."""
+SPACE = "0" * 64
 CONNECTIONS = 10
 """As many as the service takes by default."""
 
 SCHEMA = """
-CREATE TABLE bare_states (user_key bytea PRIMARY KEY, state bytea NOT NULL, sequence bigint NOT NULL);
+CREATE TABLE bare_states (user_key bytea PRIMARY KEY, state bytea NOT NULL, pending bytea NOT NULL,
+                          recent jsonb NOT NULL, sequence bigint NOT NULL);
 CREATE TABLE bare_events (user_key bytea, event_id text, occurred_at timestamptz NOT NULL,
                           PRIMARY KEY (user_key, event_id));
 CREATE TABLE bare_snapshots (user_key bytea, sequence bigint, snapshot_id uuid NOT NULL, taken_at timestamptz NOT NULL,
-                             z bytea NOT NULL, PRIMARY KEY (user_key, sequence));
+                             change jsonb NOT NULL, scores jsonb NOT NULL, topics jsonb NOT NULL,
+                             z bytea NOT NULL, z_previous bytea NOT NULL, PRIMARY KEY (user_key, sequence));
+CREATE TABLE bare_memory (user_key bytea, slot smallint, event_id text NOT NULL, occurred_at timestamptz NOT NULL,
+                          counted_at timestamptz NOT NULL, space text NOT NULL, codes bytea NOT NULL,
+                          scale real NOT NULL, PRIMARY KEY (user_key, slot));
 """
-READ = "SELECT state FROM bare_states WHERE user_key = $1"
+READ = """
+SELECT state, pending, recent, sequence, ARRAY(
+    SELECT event_id FROM bare_events WHERE user_key = $1 AND event_id = ANY($2::text[])
+) AS seen
+FROM (SELECT 1) AS one LEFT JOIN bare_states ON user_key = $1
+"""
 WRITE = """
 WITH saved AS (
-    INSERT INTO bare_states VALUES ($1, $2, 1)
-    ON CONFLICT (user_key) DO UPDATE SET state = excluded.state, sequence = bare_states.sequence + 1
+    INSERT INTO bare_states VALUES ($1, $2, $3, $4, 1)
+    ON CONFLICT (user_key) DO UPDATE
+    SET state = excluded.state, pending = excluded.pending, recent = excluded.recent,
+        sequence = bare_states.sequence + 1
     RETURNING sequence
 ), recorded AS (
-    INSERT INTO bare_events SELECT $1, * FROM unnest($3::text[], $4::timestamptz[]) ON CONFLICT DO NOTHING
+    INSERT INTO bare_events SELECT $1, * FROM unnest($5::text[], $6::timestamptz[]) ON CONFLICT DO NOTHING
+), remembered AS (
+    INSERT INTO bare_memory
+    SELECT $1, new.slot, new.event_id, new.occurred_at, new.occurred_at, $7, new.codes, 0.01
+    FROM unnest($8::smallint[], $5::text[], $6::timestamptz[], $9::bytea[]) AS new (slot, event_id, occurred_at, codes)
+    WHERE new.slot IS NOT NULL
+    ON CONFLICT (user_key, slot) DO UPDATE
+    SET event_id = excluded.event_id, occurred_at = excluded.occurred_at, counted_at = excluded.counted_at,
+        space = excluded.space, codes = excluded.codes, scale = excluded.scale
 )
-INSERT INTO bare_snapshots SELECT $1, sequence, $5, $6, $7 FROM saved RETURNING sequence
+INSERT INTO bare_snapshots SELECT $1, sequence, $10, $11, $12, $13, $14, $15, $15 FROM saved RETURNING sequence
 """
 
 
 def create_app(database: str) -> FastAPI:
     """The endpoint, on a database that has `SCHEMA`."""
-    fresh = np.random.default_rng(0).bytes(STATE_BYTES)  # as little to compress as in a real state
+    # As little to compress as in a real state.
+    fresh, opened = (np.random.default_rng(0).bytes(size) for size in (STATE_BYTES, PENDING_BYTES))
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -69,10 +97,15 @@ def create_app(database: str) -> FastAPI:
         key = sha256(body.user_id.encode()).digest()
         ids = [behavior.event_id or uuid.uuid4().hex for behavior in body.behaviors]
         times = [behavior.occurred_at for behavior in body.behaviors]
-        state = await pool.fetchval(READ, key) or fresh
-        snapshot_id = uuid.uuid4()
+        held = await pool.fetchrow(READ, key, ids)
+        state, pending = held["state"] or fresh, held["pending"] or opened
+        first, left_out = 20 * (held["sequence"] or 0), max(len(ids) - SLOTS, 0)
+        slots = [None] * left_out + [(first + n) % SLOTS for n in range(len(ids) - left_out)]
+        codes = [state[n : n + DIM] for n in range(len(ids))]
+        snapshot_id, now, z = uuid.uuid4(), datetime.now(UTC), state[: 4 * DIM]
+        rest = (slots, codes, snapshot_id, now, CHANGE, SCORES, TOPICS, z)
         sequence = await pool.fetchval(
-            WRITE, key, state[1:] + state[:1], ids, times, snapshot_id, datetime.now(UTC), state[: 4 * DIM]
+            WRITE, key, state[1:] + state[:1], pending[1:] + pending[:1], RECENT, ids, times, SPACE, *rest
         )
         told = answer(body, snapshot_id=snapshot_id, sequence=sequence, state=state)
         return Response(orjson.dumps(told), media_type="application/json")

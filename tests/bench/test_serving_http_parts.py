@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from bench.serving import detect, growth, overload
-from bench.serving.bare_endpoint import SCHEMA, STATE_BYTES, create_app
+from bench.serving.bare_endpoint import PENDING_BYTES, SCHEMA, SLOTS, STATE_BYTES, create_app
 from bench.serving.bodies import VARIANTS, Bodies
 from bench.serving.load import Outcome
 from bench.serving.plans import described, nodes, plans, sequential
@@ -164,6 +164,31 @@ def test_the_bare_endpoint_takes_the_same_body_and_sends_as_much_back() -> None:
     assert sizes["everything"] > STATE_BYTES
     assert 8_000 < sizes["base64"] < STATE_BYTES
     assert sizes["nothing"] < 500
+
+
+def test_the_bare_endpoint_stores_as_much_as_the_service() -> None:
+    """Behaviours, more than are kept one by one, and those of the next request."""
+    with postgres() as url:
+        execute(url, SCHEMA)
+        stored = asyncio.run(_stored(url))
+    assert stored == (STATE_BYTES, PENDING_BYTES, 320, SLOTS, 2)
+
+
+async def _stored(url: str) -> tuple[int, ...]:
+    """Bytes of the state and of the open behaviours, and rows of the other tables."""
+    bodies, app = Bodies("bare"), create_app(url)
+    headers = {"content-type": "application/json"}
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://bare", headers=headers)
+    async with app.router.lifespan_context(app), client:
+        for number in (300, 20):
+            body = bodies.detect("u", ["a"] * number).body
+            assert (await client.post("/detect", content=body)).status_code == 200
+        return tuple(
+            await app.state.pool.fetchrow(
+                "SELECT length(state), length(pending), (SELECT count(*) FROM bare_events), "
+                "(SELECT count(*) FROM bare_memory), (SELECT count(*) FROM bare_snapshots) FROM bare_states"
+            )
+        )
 
 
 async def _asked(url: str) -> dict[str, httpx.Response]:
