@@ -3,7 +3,8 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 MODEL := models/default
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# What is imported is compiled then; all of it at once would take a minute, most of it for nothing.
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
 
 # ONNX Runtime reports to its maker unless told otherwise.
 export ORT_DISABLE_TELEMETRY := 1

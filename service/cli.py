@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -147,13 +148,20 @@ Most = Annotated[int, typer.Option("--max-behaviors", min=1000, help="Of a longe
 Seed = Annotated[int, typer.Option(help="Of everything random; the same seed gives the same result.")]
 
 
+def _a_number(value: float | None) -> float | None:
+    """Refuse `nan`, which is in every range."""
+    if value is not None and math.isnan(value):
+        raise typer.BadParameter("nan is not a number.")
+    return value
+
+
 @app.command()
 def calibrate(  # noqa: PLR0917 - typer passes them by name
     log: LogFile,
     out: Annotated[Path, typer.Option(help="The profile to write; the report goes beside it, .html and .json.")],
     model: ModelFolder = None,
     behaviors_per_false_alarm: Annotated[
-        float, typer.Option(min=20.0, max=1e6, help="How rare false alarms are to be.")
+        float, typer.Option(min=20.0, max=1e6, callback=_a_number, help="How rare false alarms are to be.")
     ] = 1000.0,
     fewest: Fewest = 20,
     most: Most = 400_000,
@@ -163,6 +171,7 @@ def calibrate(  # noqa: PLR0917 - typer passes them by name
         typer.Option(
             min=0.0,
             max=1.0,
+            callback=_a_number,
             help="Share of behaviours to come about texts that are not in the log, such as tomorrow's news; "
             "without it, as at the log's end.",
         ),

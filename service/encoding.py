@@ -19,16 +19,23 @@ async def encode_texts(encoder: Encoder, texts: Sequence[str], look_up: LookUp |
         encoder: gives them.
         texts: to be encoded.
         look_up: gives the vectors (dim,) that are known already of texts that the model does not cut off, by place in
-            `texts`; asked once there is a permit, so that a saturated service refuses before it asks anybody.
+            `texts`. A saturated service refuses before it asks; while it asks it keeps nobody from the encoder.
 
     Raises:
         EncoderSaturatedError: no room to encode.
         ClientGone: the client went before they were done.
     """
-    with encoder.admit(len(texts)) as permit:
-        known = await look_up() if look_up else {}
-        rest = [place for place in range(len(texts)) if place not in known]
-        encoded = await unless_gone(encoder.encode([texts[place] for place in rest], permit))
+    known: Mapping[int, Vectors] = {}
+    if look_up is not None:
+        with encoder.admit(len(texts)):
+            pass
+        known = await look_up()
+    rest = [place for place in range(len(texts)) if place not in known]
+    if rest or not known:
+        with encoder.admit(len(rest)) as permit:
+            encoded = await unless_gone(encoder.encode([texts[place] for place in rest], permit))
+    else:
+        encoded = Encoded(np.empty((0, encoder.info.dim), np.float32), np.empty(0, np.bool_))
     spent = encoded.spent
     timing.count_in_turn({"queue": spent.queue, "tokenize": spent.tokenize, "encode": spent.encode})
     if not known:

@@ -79,7 +79,7 @@ class Resources:
         self.views = Views(self.read_sessions, info.space, info.dim)
         self.params = detector_params(self.settings, info.dim, self.profile)
         self.known_topics = None if self.profile is None else KnownTopics(self.profile)
-        self.known_vectors = KnownVectors(info)
+        self.known_vectors = KnownVectors(info, self.settings.encoder_cache_texts)
 
     @property
     def secrets(self) -> tuple[bytes, ...]:

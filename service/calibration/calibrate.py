@@ -72,8 +72,8 @@ def calibrate(
     """Fit a profile.
 
     Topics are fitted to the texts; numbers are chosen by predictive likelihood and by planted changes; the fusion
-    learns from planted changes; the threshold is chosen on users whom the fusion has not seen. From the numbers on, as
-    many texts are looked at as though the topics had not been fitted to them as behaviours to come will bring new ones.
+    learns from planted changes; the threshold is chosen on users whom the fusion has not seen. In all of this, as many
+    texts are looked at as though the topics had not been fitted to them as behaviours to come will bring new ones.
 
     Args:
         population: texts, and the histories that topics are fitted to.

@@ -19,7 +19,7 @@ FIRST, LAST = 7, 20
 MOST_CHANGED, MOST_UNCHANGED, MOST_SLOW, MOST_BEFORE = 10_000, 25_000, 20_000, 8_000
 """Examples of each sort: soon after a change, of untouched users, of slow changes, and before a planted change."""
 LEAST_FINDABLE = 0.03
-"""What a kind of change counts that is never found."""
+"""The share of a kind of change that is taken to be found at least: what is never found counts the square of that."""
 TREES = 100
 BINS = 255
 """Of each figure, at most; the library's own most. A tree divides between bins, nowhere else."""
@@ -54,8 +54,8 @@ def fuse(
     Args:
         untouched: evidence of users to whom nothing was done, (n, len(FEATURES)) each.
         slow: the same of users whose interest moves slowly, which is no change either.
-        planted: the same with changes, one sequence for each kind of change. A kind counts by how much of it can be
-            found: examples that look like no change at all teach only doubt.
+        planted: the same with changes, one sequence for each kind of change. A kind counts by the square of the share
+            of it that can be found: examples that look like no change at all teach only doubt.
         prior: probability of a change within the last `LAST` behaviours.
         trees: how many; their learning rate is such that they go equally far.
         seed: of the sampling.
@@ -73,7 +73,7 @@ def fuse(
     first = _fit(changed, shares, unchanged, trees, seed)
     hard = [_hardest(first, figures) for rows, _ in sorts for figures in rows]
     unchanged = np.concatenate([unchanged, *hard])
-    shares = _shares(examples, _findable(first, untouched, kinds))
+    shares = _shares(examples, _findable(first, untouched, kinds) ** 2)
     fitted = _fit(changed, shares, unchanged, trees, seed)
     return _scaled(fitted, changed, shares, unchanged, prior)
 

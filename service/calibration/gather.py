@@ -30,7 +30,7 @@ class Gathered:
         users: of the whole log.
         behaviors: of the whole log.
         new_texts: the share of the latest tenth of these behaviours about texts that came up in it for the first time,
-            which is about what behaviours after the log will bring.
+            which is about what behaviours after the log will bring; None where all are of one time.
     """
 
     texts: list[str]
@@ -39,7 +39,7 @@ class Gathered:
     last: str
     users: int
     behaviors: int
-    new_texts: float
+    new_texts: float | None
 
 
 class TooFewUsersError(InputError):
@@ -88,9 +88,11 @@ def gather(
     return Gathered(list(rows), streams, min(ends)[1], max(ends)[1], log.users, log.rows, new)
 
 
-def _new_texts(items: NDArray[np.int64], times: NDArray[np.float64]) -> float:
+def _new_texts(items: NDArray[np.int64], times: NDArray[np.float64]) -> float | None:
     """The share of the latest behaviours about texts that did not come up before those."""
     latest = times >= np.quantile(times, 1.0 - LATEST, method="higher")
+    if latest.all():
+        return None
     known = np.unique(items[~latest])
     return float(1.0 - np.isin(items[latest], known).mean())
 

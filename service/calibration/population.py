@@ -103,7 +103,7 @@ def view_to_come(population: Population, fitted: Fitted, params: BayesParams, *,
     order = np.random.default_rng(seed).permutation(len(occurrences))
     before = np.cumsum(occurrences[order]) - occurrences[order]
     rows = np.zeros(len(occurrences), bool)
-    rows[order[before < new * occurrences.sum()]] = True
+    rows[order[before + occurrences[order] / 2 < new * occurrences.sum()]] = True
     if not rows.any():
         return seen
     found = assign_as_new(population.vectors, occurrences, population.categories(), fitted, seed=seed)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
@@ -68,6 +69,7 @@ def fit_topics(
     if members is None or members.max() + 1 < nearest:
         members, category_of = _clusters(placed, weights, max(min(topics, len(vectors) // 3), nearest), seed), None
     prototypes = _means(placed, weights, members, members.max() + 1)
+    nearest = min(nearest, len(prototypes))  # of texts that are all alike, k-means makes fewer
     assigned = assign(placed, prototypes=prototypes, temperature=temperature, nearest=nearest)
     counts = np.ones(len(prototypes))
     np.add.at(counts, assigned.topics, assigned.shares / WHOLE * occurrences[:, None])
@@ -98,7 +100,7 @@ def assign_as_new(
     Topics lie a little nearer to the texts that they were fitted to than to others: with made-up users' titles 45 % of
     those came nearest to a topic of their own subject, of other titles 39 %. Here the texts are parted at random, and
     each part is looked at by topics made of the other parts' texts, which are counted to the same topics as in the fit,
-    so that a topic's number means the same everywhere.
+    so that a topic's number means the same everywhere. A topic that no other part has a text of is nowhere near.
 
     Args:
         vectors: (n, dim), as the topics were fitted to, and so on.
@@ -116,10 +118,7 @@ def assign_as_new(
         others, own = part != n, part == n
         center, projection = _directions(vectors[others], categories[others], topics.mix)
         placed = coordinates(vectors, center=center, projection=projection, mix=topics.mix)
-        # A topic all of whose texts are in this part would be gone: it keeps them.
-        alone = ~np.isin(np.arange(len(topics.prototypes)), fitted.members[others])
-        kept = others | alone[fitted.members]
-        prototypes = _means(placed[kept], weights[kept], fitted.members[kept], len(topics.prototypes))
+        prototypes = _means(placed, weights, np.where(others, fitted.members, -1), len(topics.prototypes))
         found = assign(placed[own], prototypes=prototypes, temperature=topics.temperature, nearest=topics.nearest)
         numbers[own], shares[own] = found.topics, found.shares
     return Assignment(numbers, shares)
@@ -144,23 +143,27 @@ def _weights(occurrences: NDArray[np.int64]) -> NDArray[np.float64]:
 def category_directions(vectors: Vectors, categories: NDArray[np.int64], center: Vectors) -> Vectors:
     """Directions (dim, d) that set categories apart: linear discriminant analysis (Fisher, 1936; Rao, 1948).
 
+    None, d = 0, where there is nothing to set apart: fewer than two categories, or no two texts in any of them.
+
     An encoder's cosine is about all that a text says: a title's words, a brand, a year. In these directions texts of
     one category are close and categories far apart, so that only what tells interests apart is left.
     """
-    dim = vectors.shape[1]
+    dim, names = vectors.shape[1], np.unique(categories)
     within, between = np.zeros((dim, dim)), np.zeros((dim, dim))
-    for category in np.unique(categories):
+    for category in names:
         own = vectors[categories == category].astype(np.float64) - center
         mean = own.mean(axis=0)
         spread = own - mean
         within += spread.T @ spread
         between += len(own) * np.outer(mean, mean)
+    if len(names) < 2 or not np.any(within):
+        return np.zeros((dim, 0), np.float32)
     within /= len(vectors)
     within = (1.0 - SHRINKAGE) * within + SHRINKAGE * np.eye(dim) * np.trace(within) / dim
     values, axes = np.linalg.eigh(within)
     whiten = axes / np.sqrt(values) @ axes.T
     strengths, directions = np.linalg.eigh(whiten @ (between / len(vectors)) @ whiten)
-    most = min(len(np.unique(categories)) - 1, MOST_DIRECTIONS)
+    most = min(len(names) - 1, MOST_DIRECTIONS)
     leading = np.argsort(-strengths)[:most]
     # Stronger directions count more, by the square root of their variance ratio.
     scales = (np.maximum(strengths[leading], 1e-9) / strengths.max()) ** 0.5
@@ -168,10 +171,13 @@ def category_directions(vectors: Vectors, categories: NDArray[np.int64], center:
 
 
 def _means(placed: Vectors, weights: NDArray[np.float64], members: NDArray[np.int64], k: int) -> Vectors:
-    """Unit prototypes (k, dim), each the mean of its members, in half precision, as the profile keeps them."""
-    sums = np.zeros((k, placed.shape[1]))
-    counted = members >= 0
-    np.add.at(sums, members[counted], placed[counted] * weights[counted, None])
+    """Unit prototypes (k, dim), each the mean of its members, in half precision, as the profile keeps them.
+
+    One without members is zero: at cosine 0 to everything.
+    """
+    counted = np.flatnonzero(members >= 0)
+    shares = csr_array((weights[counted], (members[counted], counted)), (k, len(placed)))
+    sums = shares @ placed
     means = sums / np.maximum(np.linalg.norm(sums, axis=1, keepdims=True), 1e-12)
     return np.asarray(means.astype(np.float16), np.float32)
 

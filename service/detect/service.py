@@ -129,27 +129,25 @@ async def encode(resources: Resources, groups: Sequence[list[Incoming]]) -> list
 
 async def _encode_some(resources: Resources, behaviors: Sequence[Incoming]) -> list[Incoming]:
     texts = [behavior.text or "" for behavior in behaviors]
-    encoded = await encode_texts(resources.encoder, texts, partial(_catalogued, resources, behaviors, texts))
+    about_items = {text for text, behavior in zip(texts, behaviors, strict=True) if behavior.item_id is not None}
+    look_up = partial(_catalogued, resources, texts, about_items) if about_items else None
+    encoded = await encode_texts(resources.encoder, texts, look_up)
     filled = zip(behaviors, encoded.vectors, encoded.truncated, strict=True)
     return [behavior.with_vector(vector, truncated=bool(cut)) for behavior, vector, cut in filled]
 
 
-async def _catalogued(
-    resources: Resources, behaviors: Sequence[Incoming], texts: Sequence[str]
-) -> Mapping[int, Vectors]:
-    """Vectors that the catalogue has, by place: of texts about items that the encoder would have to run for."""
-    held = resources.encoder.cached(texts)
-    asked = [
-        place
-        for place, (behavior, cached) in enumerate(zip(behaviors, held, strict=True))
-        if behavior.item_id is not None and not cached and resources.known_vectors.worth_asking(texts[place])
-    ]
-    if not asked:
-        return {}
-    async with connected(resources) as connection:
-        with timing.phase("database"):
-            found = await resources.known_vectors.look_up(connection, [texts[place] for place in asked])
-    return {place: found[texts[place]] for place in asked if texts[place] in found}
+async def _catalogued(resources: Resources, texts: Sequence[str], about_items: set[str]) -> Mapping[int, Vectors]:
+    """Vectors that the catalogue has, by place: of items' texts that the encoder would have to run for."""
+    known = resources.known_vectors
+    held = dict(zip(texts, resources.encoder.cached(texts), strict=True))
+    wanted = [text for text in dict.fromkeys(texts) if text in about_items and not held[text]]
+    found = {text: vector for text in wanted if (vector := known.kept(text)) is not None}
+    asked = [text for text in wanted if text not in found and known.worth_asking(text)]
+    if asked:
+        async with connected(resources) as connection:
+            with timing.phase("database"):
+                found |= await known.look_up(connection, asked)
+    return {place: found[text] for place, text in enumerate(texts) if text in found}
 
 
 async def judge(resources: Resources, request: DetectRequest, behaviors: list[Incoming]) -> DetectResponse:

@@ -143,6 +143,12 @@ def drifting(streams: Sequence[Stream], rng: Random) -> list[Stream]:
     return out
 
 
+def unknown_share(streams: Sequence[Stream], known: Sequence[Stream]) -> float:
+    """The share of behaviours about texts that no behaviour of the others is about."""
+    texts = np.unique(np.concatenate([stream.items for stream in known]))
+    return float(1.0 - np.isin(np.concatenate([stream.items for stream in streams]), texts).mean())
+
+
 def divide_users(streams: Iterable[Stream], rng: Random, share: float) -> tuple[list[Stream], list[Stream]]:
     """Users at random in two parts, the first with that share of them."""
     everyone = list(streams)

@@ -1,6 +1,7 @@
 """SQL of reading the catalogue: the items near to vectors, and what is known of items.
 
-Expired items are left out of every query here; retention removes them in its own time.
+Expired items are left out of every query here that gives items; retention removes them in its own time. What a text's
+vector is does not depend on whether its item has expired.
 """
 
 import re

@@ -299,6 +299,40 @@ def test_what_a_new_user_brings_is_what_one_user_alone_has() -> None:
     assert Population([*"abcde"], np.eye(5, dtype=np.float32), streams).new_texts() == pytest.approx(0.3)
 
 
+@pytest.mark.filterwarnings("ignore:Number of distinct clusters")
+def test_texts_that_are_alike_make_fewer_topics_than_a_behaviour_may_have() -> None:
+    """Seven texts in four places: topics, and as many nearest ones, are four."""
+    places = np.eye(4, 8, dtype=np.float32)
+    vectors = places[[0, 1, 2, 3, 0, 1, 2]]
+    once, none = np.ones(7, np.int64), np.full(7, -1)
+    topics = fit_topics(vectors, once, none, topics=9, temperature=0.1, mix=0.0, nearest=5).topics
+    assert len(topics.prototypes) == topics.nearest == 4
+    assert topics.assign(vectors).topics.shape == (7, 4)
+
+
+@pytest.mark.parametrize("filed", [[], [1], [1, 1, 2], [1, 2, 3]])
+def test_hardly_any_text_with_a_category_is_as_none(population: Population, filed: list[int]) -> None:
+    """There is nothing to set apart then, neither in the whole nor in a part of it."""
+    categories = np.full(len(population.vectors), -1)
+    categories[: len(filed)] = filed
+    once = np.ones(len(categories), np.int64)
+    fitted = fit_topics(population.vectors, once, categories, topics=20, temperature=0.1, mix=0.5)
+    found = assign_as_new(population.vectors, once, categories, fitted)
+    assert np.all(found.shares.astype(np.int64).sum(axis=1) > 0)
+    if len(set(filed)) < 2 or len(set(filed)) == len(filed):
+        assert fitted.topics.projection.shape[1] == 0
+
+
+def test_a_text_alone_in_its_topic_is_not_looked_at_by_itself(population: Population) -> None:
+    """As many topics as there can be, many of one text: as a new one, it lies elsewhere."""
+    once, none = np.ones(len(population.vectors), np.int64), np.full(len(population.vectors), -1)
+    fitted = fit_topics(population.vectors, once, none, topics=96, temperature=0.1, mix=0.0)
+    alone = np.flatnonzero(np.bincount(fitted.members)[fitted.members] == 1)
+    assert len(alone)
+    found = assign_as_new(population.vectors, once, none, fitted)
+    assert np.all(found.topics[alone, 0] != fitted.members[alone])
+
+
 def test_fewer_categories_than_a_behaviour_has_topics_are_not_enough(population: Population) -> None:
     """Then topics lie where texts do."""
     two = np.minimum(population.categories(), 1)

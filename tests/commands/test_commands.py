@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import polars as pl
 import pytest
 
 from service.calibration.encode import encode
+from service.commands import calibrate as command
 from service.detection.detector import Observation, Rule, fold
 from service.encoder import OnnxEncoder
 from service.logs import DECISION_COLUMNS
@@ -102,6 +104,45 @@ def test_calibrate_writes_a_profile_and_its_report(profile: Path) -> None:
     assert "http://" not in page.replace("http://www.w3.org", "").replace("http://purl.org", "").replace(
         "http://creativecommons.org", ""
     )
+
+
+def test_the_share_of_new_texts_is_read_off_the_log_or_given(
+    profile: Path, folder: Path, rows: pl.DataFrame, model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the calibration counts on: of the latest tenth, behaviours about texts that had not come up before."""
+    latest = rows["occurred_at"].str.to_datetime().dt.epoch().to_numpy()
+    late = latest >= np.quantile(latest, 0.9, method="higher")
+    known = set(rows.filter(pl.Series(~late))["text"])
+    share = np.mean([text not in known for text in rows.filter(pl.Series(late))["text"]])
+    (note,) = [note for note in json.loads(profile.with_suffix(".json").read_text("utf-8"))["figures"]["notes"]
+               if "counts on" in note]  # fmt: skip
+    assert f"counts on {share:.0%} of behaviours" in note
+    counted_on = list[float | None]()
+
+    def stop(*_args: object, new_texts: float | None, **_kwargs: object) -> None:
+        counted_on.append(new_texts)
+        raise InterruptedError
+
+    monkeypatch.setattr(command, "calibrate", stop)
+    asked = command.Asked(folder / "log.csv", folder / "no.safetensors", model_dir, 100.0, 20, 10_000, 0, search=False)
+    for given, expected in ((None, share), (1.0, 1.0), (0.0, 0.0)):
+        with pytest.raises(InterruptedError):
+            command.run(replace(asked, new_texts=given), Settings(force_cpu=True))
+        assert counted_on.pop() == pytest.approx(expected)
+
+
+def test_where_the_held_out_do_not_say_what_is_to_come_the_profile_tells_what_was_asked() -> None:
+    """Nearly all the same texts in both, and all new ones to come."""
+    assert command.comparable(0.97, 1.0)
+    assert not command.comparable(0.02, 1.0)
+    assert "as rare as asked, not as measured here" in command.counted_on(1.0, 0.02)
+    assert "as rare" not in command.counted_on(0.05, 0.02)
+
+
+@pytest.mark.parametrize("share", ["nan", "1.5", "-0.1"])
+def test_a_share_that_is_none_is_refused(share: str, folder: Path, tmp_path: Path) -> None:
+    done = swerve("calibrate", folder / "log.csv", "--out", tmp_path / "p.safetensors", "--new-texts", share, code=2)
+    assert "--new-texts" in done.stderr
 
 
 def test_replay_equals_the_detector_behaviour_by_behaviour(
