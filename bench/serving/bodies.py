@@ -1,5 +1,6 @@
 """Requests to `POST /detect`, made before the clock runs."""
 
+import hashlib
 import itertools
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -36,14 +37,28 @@ class Bodies:
         self._name = name
         self._events = itertools.count(1)
 
-    def detect(self, user: str, texts: Sequence[str], options: Variant | None = None) -> Request:
-        """One user's behaviours with these texts."""
+    def detect(
+        self, user: str, texts: Sequence[str], options: Variant | None = None, *, about_items: bool = False
+    ) -> Request:
+        """One user's behaviours with these texts, and, if asked, about the items of `items_of`."""
         behaviors = [self._behavior(next(self._events), text) for text in texts]
+        if about_items:
+            behaviors = [one | {"item_id": item_id(str(one["text"]))} for one in behaviors]
         return Request("/detect", orjson.dumps({"user_id": user, "behaviors": behaviors, "options": options or {}}))
 
     def _behavior(self, number: int, text: str) -> dict[str, object]:
         at = _BEGAN + timedelta(seconds=number)
         return {"event_id": f"{self._name}-{number}", "type": "view", "text": text, "occurred_at": at}
+
+
+def item_id(text: str) -> str:
+    """Of the item that has the text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def items_of(texts: Sequence[str]) -> dict[str, object]:
+    """The body of `PUT /items` with an item of each text."""
+    return {"items": [{"item_id": item_id(text), "text": text} for text in texts]}
 
 
 def users(number: int, name: str = "user") -> list[str]:

@@ -34,9 +34,11 @@ def detect_figures(*, new: float, known: float) -> dict[str, Any]:
             "texts": 20,
             "requests": 9,
             "service_ms": LATENCIES,
+            "catalogued_ms": LATENCIES,
             "encoder_ms": LATENCIES,
             "ratio": new,
             "where": None,
+            "where_catalogued": None,
         },
         "known": {"texts": 20, "users": 2, "cells": cells, "where": {}},
     }
