@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import REAL, BindParameter, Boolean, SmallInteger, Uuid, and_, bindparam, func, literal, select, text
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA, TIMESTAMP
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.dialects.postgresql.asyncpg import AsyncpgARRAY
 from sqlalchemy.engine import Dialect
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.types import BigInteger, Text, TypeEngine
@@ -244,10 +245,11 @@ _TYPES: dict[str, TypeEngine[Any]] = {
 """Of columns that are not text."""
 
 
-class _Column(ARRAY[Any]):
+class _Column(AsyncpgARRAY):
     """An array that goes to asyncpg as it is: looking at every element in Python first would only cost time.
 
-    asyncpg takes every type in `_TYPES` as Python has it, and refuses what is of another.
+    asyncpg takes every type in `_TYPES` as Python has it, and refuses what is of another. The driver's own type is the
+    base, for SQLAlchemy replaces any other array by it, and what is defined here with it.
     """
 
     cache_ok = True

@@ -11,7 +11,8 @@ import httpx
 import pytest
 from asyncpg.transaction import Transaction
 from fastapi import FastAPI
-from sqlalchemy import event
+from sqlalchemy import ARRAY, event
+from sqlalchemy.dialects.postgresql import asyncpg
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.app import create_app
@@ -225,3 +226,13 @@ async def test_the_pool_is_not_left_in_autocommit(database_url: str) -> None:
     async with single.connect() as connection:
         assert (await connection.exec_driver_sql("SELECT count(*) FROM notes")).scalar_one() == 0
     await engine.dispose()
+
+
+def test_rows_go_to_the_driver_without_being_looked_at_one_by_one() -> None:
+    """No bind processor, also in the type that SQLAlchemy really uses for asyncpg."""
+    dialect = asyncpg.dialect()  # type: ignore[no-untyped-call]
+    parameters = repository._SAVE.compile(dialect=dialect).binds
+    arrays = [one for one in parameters.values() if isinstance(one.type, ARRAY)]
+    assert len(arrays) > 30
+    for one in arrays:
+        assert one.type.dialect_impl(dialect).bind_processor(dialect) is None, one.key
