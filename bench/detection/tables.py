@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from bench.detection.judges import ALIBI
 from service.evaluation.judges import ALONE, OURS
+from service.reports.canvas import spread
 
 ORDER = ("topics", "movietweetings", "completejourney", "cofacts")
 TITLES = {
@@ -17,7 +18,7 @@ TITLES = {
     "completejourney": "The Complete Journey (groceries, 2,469 households)",
     "cofacts": "Cofacts (rumours, Chinese, multilingual model)",
 }
-PLOTTED = 6
+PLOTTED, NAMES_APART = 6, 0.045
 """Baselines named in a plot: the best ones, by what they find within 20."""
 
 
@@ -183,12 +184,11 @@ def _draw(result: dict[str, Any], path: Path) -> None:
 
 def _name(panel: Any, curves: list[dict[str, Any]]) -> None:  # noqa: ANN401 - matplotlib's axes
     """Names at the right end of the lines, apart from each other."""
-    last = 1.1
-    for curve in sorted(curves, key=lambda one: -one["found"][-1]):
-        last = min(curve["found"][-1], last - 0.045)
+    places = spread([curve["found"][-1] for curve in curves], NAMES_APART, NAMES_APART / 2, 1.0)
+    for curve, place in zip(curves, places, strict=True):
         panel.annotate(
             curve["detector"],
-            (40, last),
+            (40, place),
             (3, 0),
             textcoords="offset points",
             fontsize=6.5,
