@@ -18,8 +18,8 @@ def without_flags(command: str) -> str:
     """A step as make and the Dockerfile have it in common."""
     command = re.sub(r"^exec |^\S*bin/", "", command)
     command = re.sub(r"^python[0-9.]+ ", "python ", command)
-    # Hashes are checked by make too, without the flag; one installs to be edited, the other to stay.
-    return re.sub(r" --(no-cache-dir|require-hashes|editable)\b", "", command)
+    # Hashes are checked by make too, without the flag; one installs to be edited, the other to stay, compiled.
+    return re.sub(r" --(no-cache-dir|no-compile|require-hashes|editable)\b", "", command)
 
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
