@@ -14,10 +14,9 @@ import numpy as np
 import typer
 from rich.progress import track
 
-from bench.detection.measure import fit_population
+from bench.detection.measure import calibrated
 from bench.detection.precision import choice_of
 from bench.detection.sources import divided, households
-from service.calibration.calibrate import calibrate
 from service.calibration.encode import encode
 from service.calibration.population import Population
 from service.commands.figures import observations
@@ -45,8 +44,7 @@ def main(
     encoder.close()
     source = divided(texts, streams, SEED)
     chosen = json.loads(result.read_text("utf-8"))["profile"]
-    fit = fit_population(source, vectors)
-    made = calibrate(fit, fit.streams, space=space, seed=SEED, choice=choice_of(chosen))
+    made = calibrated(source, vectors, space=space, seed=SEED, choice=choice_of(chosen))
     params = Params(vectors.shape[1], made.profile)
     everyone = Population(texts, vectors, streams)
     assigned = made.profile.assign(vectors)

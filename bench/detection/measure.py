@@ -13,7 +13,7 @@ from bench.detection.judges import ALIBI, KSWIN, OFFLINE, alibi, offline, others
 from bench.detection.sources import Source
 from service.calibration.calibrate import Calibration, calibrate
 from service.calibration.population import Population, view
-from service.calibration.search import verdicts
+from service.calibration.search import Choice, verdicts
 from service.commands.figures import observations
 from service.detection.detector import Params, Rule, fold
 from service.detection.topics import Vectors
@@ -49,8 +49,7 @@ def measure(
     """
     rng = np.random.default_rng(seed)
     began = time.perf_counter()
-    fit = fit_population(source, vectors)
-    calibration = calibrate(fit, fit.streams, space=space, seed=seed, new_texts=source.new_texts, progress=progress)
+    calibration = calibrated(source, vectors, space=space, seed=seed, progress=progress)
     calibrated_in = time.perf_counter() - began
     planted = source.planted or plant(source.test, rng, tries=1)
     everyone = Population(source.texts, vectors, source.test)
@@ -78,9 +77,20 @@ def measure(
     )
 
 
-def fit_population(source: Source, vectors: Vectors) -> Population:
-    """The fit users over the texts that they used, no others."""
-    return Population(source.texts, vectors, source.fit).narrowed(source.fit)
+def calibrated(
+    source: Source,
+    vectors: Vectors,
+    *,
+    space: str,
+    seed: int,
+    choice: Choice | None = None,
+    progress: Progress = lambda _what: None,
+) -> Calibration:
+    """A profile from the fit users alone, over the texts that they used, no others."""
+    fit = Population(source.texts, vectors, source.fit).narrowed(source.fit)
+    return calibrate(
+        fit, fit.streams, space=space, seed=seed, choice=choice, new_texts=source.new_texts, progress=progress
+    )
 
 
 def _profile(calibration: Calibration) -> dict[str, Any]:

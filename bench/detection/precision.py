@@ -16,9 +16,8 @@ import typer
 from rich.console import Console
 
 from bench.detection.__main__ import SEED, vectors_of, where
-from bench.detection.measure import fit_population
+from bench.detection.measure import calibrated
 from bench.detection.sources import SOURCES, Source
-from service.calibration.calibrate import calibrate
 from service.calibration.population import Population
 from service.calibration.search import Choice
 from service.detection.bayes import BayesParams
@@ -73,11 +72,7 @@ def judged(source: Source, seen: dict[str, Vectors], choice: Choice, console: Co
     """Planted changes found and run lengths, by precision; the first one makes the profile."""
     rng = np.random.default_rng(SEED)
     first = next(iter(seen.values()))
-    fit = fit_population(source, first)
-    made = calibrate(
-        fit, fit.streams, space="", choice=choice, seed=SEED, new_texts=source.new_texts, progress=console.print
-    )
-    profile = made.profile
+    profile = calibrated(source, first, space="", seed=SEED, choice=choice, progress=console.print).profile
     planted = source.planted or plant(source.test, rng, tries=1)
     judges = {
         precision: ours(Population(source.texts, vectors, source.test), profile)[OURS]

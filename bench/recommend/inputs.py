@@ -4,12 +4,11 @@ import json
 from pathlib import Path
 
 from bench.detection.__main__ import vectors_of
-from bench.detection.measure import fit_population
+from bench.detection.measure import calibrated
 from bench.detection.precision import choice_of
 from bench.detection.sources import Source
 from bench.recommend.protocol import Set
 from bench.recommend.sets import SEED, SHUFFLED, load
-from service.calibration.calibrate import calibrate
 from service.detection.profile import Profile
 from service.detection.topics import Vectors
 from service.profiles.store import load_profile, save_profile
@@ -42,8 +41,6 @@ def _profile(name: str, source: Source, vectors: Vectors, space: str, path: Path
     if path.exists():
         return load_profile(path, space=space)
     told = json.loads((DETECTION / f"{name}.json").read_text("utf-8"))["profile"]
-    fit = fit_population(source, vectors)
-    made = calibrate(fit, fit.streams, space=space, seed=SEED, choice=choice_of(told), new_texts=source.new_texts)
-    profile = made.profile
+    profile = calibrated(source, vectors, space=space, seed=SEED, choice=choice_of(told)).profile
     save_profile(profile, path)
     return profile

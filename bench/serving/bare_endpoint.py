@@ -99,7 +99,7 @@ def create_app(database: str) -> FastAPI:
         times = [behavior.occurred_at for behavior in body.behaviors]
         held = await pool.fetchrow(READ, key, ids)
         state, pending = held["state"] or fresh, held["pending"] or opened
-        first, left_out = 20 * (held["sequence"] or 0), max(len(ids) - SLOTS, 0)
+        first, left_out = len(ids) * (held["sequence"] or 0), max(len(ids) - SLOTS, 0)
         slots = [None] * left_out + [(first + n) % SLOTS for n in range(len(ids) - left_out)]
         codes = [state[n : n + DIM] for n in range(len(ids))]
         snapshot_id, now, z = uuid.uuid4(), datetime.now(UTC), state[: 4 * DIM]

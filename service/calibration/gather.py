@@ -93,8 +93,7 @@ def _new_texts(items: NDArray[np.int64], times: NDArray[np.float64]) -> float | 
     latest = times >= np.quantile(times, 1.0 - LATEST, method="higher")
     if latest.all():
         return None
-    known = np.unique(items[~latest])
-    return float(1.0 - np.isin(items[latest], known).mean())
+    return float(1.0 - np.isin(items[latest], items[~latest]).mean())
 
 
 def _draw(lengths: NDArray[np.int64], fewest: int, most: int, seed: int) -> NDArray[np.bool_]:

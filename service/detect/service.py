@@ -129,25 +129,36 @@ async def encode(resources: Resources, groups: Sequence[list[Incoming]]) -> list
 
 async def _encode_some(resources: Resources, behaviors: Sequence[Incoming]) -> list[Incoming]:
     texts = [behavior.text or "" for behavior in behaviors]
-    about_items = {text for text, behavior in zip(texts, behaviors, strict=True) if behavior.item_id is not None}
-    look_up = partial(_catalogued, resources, texts, about_items) if about_items else None
-    encoded = await encode_texts(resources.encoder, texts, look_up)
-    filled = zip(behaviors, encoded.vectors, encoded.truncated, strict=True)
-    return [behavior.with_vector(vector, truncated=bool(cut)) for behavior, vector, cut in filled]
+    about_items = [text for text, behavior in zip(texts, behaviors, strict=True) if behavior.item_id is not None]
+    known: Mapping[str, Vectors] = {}
+    if about_items:
+        # A saturated service refuses before it asks the database; while it asks, it keeps nobody from the encoder.
+        with resources.encoder.admit(len(texts)):
+            pass
+        known = await _catalogued(resources, list(dict.fromkeys(about_items)))
+    filled = list(behaviors)
+    for place, text in enumerate(texts):
+        if text in known:
+            filled[place] = behaviors[place].with_vector(known[text], truncated=False)
+    rest = [place for place, text in enumerate(texts) if text not in known]
+    if rest:
+        encoded = await encode_texts(resources.encoder, [texts[place] for place in rest])
+        for place, vector, cut in zip(rest, encoded.vectors, encoded.truncated, strict=True):
+            filled[place] = behaviors[place].with_vector(vector, truncated=bool(cut))
+    return filled
 
 
-async def _catalogued(resources: Resources, texts: Sequence[str], about_items: set[str]) -> Mapping[int, Vectors]:
-    """Vectors that the catalogue has, by place: of items' texts that the encoder would have to run for."""
+async def _catalogued(resources: Resources, texts: Sequence[str]) -> Mapping[str, Vectors]:
+    """Vectors that the catalogue has, of those of the items' texts that the encoder would have to run for."""
     known = resources.known_vectors
-    held = dict(zip(texts, resources.encoder.cached(texts), strict=True))
-    wanted = [text for text in dict.fromkeys(texts) if text in about_items and not held[text]]
-    found = {text: vector for text in wanted if (vector := known.kept(text)) is not None}
-    asked = [text for text in wanted if text not in found and known.worth_asking(text)]
+    missing = [text for text, held in zip(texts, resources.encoder.cached(texts), strict=True) if not held]
+    found = {text: vector for text in missing if (vector := known.kept(text)) is not None}
+    asked = [text for text in missing if text not in found and known.worth_asking(text)]
     if asked:
         async with connected(resources) as connection:
             with timing.phase("database"):
                 found |= await known.look_up(connection, asked)
-    return {place: found[text] for place, text in enumerate(texts) if text in found}
+    return found
 
 
 async def judge(resources: Resources, request: DetectRequest, behaviors: list[Incoming]) -> DetectResponse:

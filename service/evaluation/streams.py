@@ -145,8 +145,8 @@ def drifting(streams: Sequence[Stream], rng: Random) -> list[Stream]:
 
 def unknown_share(streams: Sequence[Stream], known: Sequence[Stream]) -> float:
     """The share of behaviours about texts that no behaviour of the others is about."""
-    texts = np.unique(np.concatenate([stream.items for stream in known]))
-    return float(1.0 - np.isin(np.concatenate([stream.items for stream in streams]), texts).mean())
+    items, others = (np.concatenate([stream.items for stream in some]) for some in (streams, known))
+    return float(1.0 - np.isin(items, others).mean())
 
 
 def divide_users(streams: Iterable[Stream], rng: Random, share: float) -> tuple[list[Stream], list[Stream]]:

@@ -11,5 +11,5 @@ def text_hash(text: str) -> bytes:
 
 
 def embedding_hash(vector: Vectors) -> bytes:
-    """Of a vector (dim,) that the item came with. No text has the same: the database takes none with a NUL in it."""
+    """Of a vector (dim,) that the item came with. No item's text has the same: the database takes none with a NUL."""
     return hashlib.sha256(b"\0embedding" + vector.astype("<f4").tobytes()).digest()
