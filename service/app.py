@@ -24,8 +24,7 @@ import service.webhooks.endpoints
 from service.access.middleware import AccessMiddleware
 from service.access.start import open_guard
 from service.database import migrate
-from service.database.embedded import embedded_postgres
-from service.database.engine import make_engine
+from service.database.opening import open_engine
 from service.database.sessions import read_sessions, write_sessions
 from service.database.turns import Turns
 from service.deliveries.renumber_repository import renumber
@@ -38,6 +37,7 @@ from service.dp.accounting import AccountingError
 from service.dp.privacy import Privacy, make_privacy
 from service.encoder import OnnxEncoder
 from service.encoder.contract import Encoder
+from service.errors import StartError
 from service.identity import check_secret, load_other_secrets, load_secret
 from service.items.background import encoding
 from service.middleware import BodyLimitMiddleware, LoadLimitMiddleware, RequestIdMiddleware, ServerTimingMiddleware
@@ -62,10 +62,6 @@ from service.webhooks.document import webhooks
 from service.webhooks.service import seal_again
 
 logger = logging.getLogger(__name__)
-
-
-class StartError(Exception):
-    """The service cannot start; the message says why and what to do."""
 
 
 CORS_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -246,19 +242,6 @@ async def open_resources(
             metrics=metrics,
             other_user_key_secrets=others,
         )
-
-
-@asynccontextmanager
-async def open_engine(settings: Settings) -> AsyncIterator[AsyncEngine]:
-    """An engine on the settings' database, or on an embedded Postgres that runs as long as the context is open."""
-    async with AsyncExitStack() as stack:
-        if settings.database_url is None:
-            url = await stack.enter_async_context(embedded_postgres(settings.data_dir))
-        else:
-            url = settings.database_url.get_secret_value()
-        engine = make_engine(url, pool_size=settings.database_pool_size)
-        stack.push_async_callback(engine.dispose)
-        yield engine
 
 
 def _load_encoder(settings: Settings) -> OnnxEncoder:

@@ -1,10 +1,7 @@
 """The command line, `swerve`."""
 
-import asyncio
-import json
 import math
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -13,15 +10,9 @@ from rich.console import Console
 
 import service
 from service.access.scopes import SCOPES
-from service.access.service import wanted
-from service.app import create_app, open_engine
 from service.cli_webhooks import webhooks_app
-from service.console import FAILED, UNFINISHED, WIDE, fail, load_command, read_settings, run_command
-from service.database import migrate as schema
-from service.detection.detector import Rule, RuleName
-from service.files import write_whole
-from service.server import run
-from service.settings import Settings
+from service.console import UNFINISHED, WIDE, load_command, read_settings, run_command
+from service.detection.rules import Rule, RuleName
 from service.wire import DEFAULT_DOMAIN
 
 app = typer.Typer(
@@ -66,7 +57,7 @@ def serve(
     given = {"host": host, "port": port}
     settings = read_settings(**{name: value for name, value in given.items() if value is not None})
 
-    run_command(lambda: run(settings))
+    run_command(lambda: load_command("serve").run(settings))
 
 
 @app.command()
@@ -77,7 +68,7 @@ def migrate(
 ) -> None:
     """Bring the database's schema up to date, or back to an earlier revision."""
     settings = read_settings()
-    run_command(lambda: asyncio.run(_migrate(settings, down_to)))
+    run_command(lambda: typer.echo(load_command("migrate").run(settings, down_to)))
 
 
 @app.command()
@@ -85,16 +76,7 @@ def openapi(
     out: Annotated[Path | None, typer.Option(help="File to write; without it, standard output.")] = None,
 ) -> None:
     """Write the OpenAPI document. Needs neither a model nor a database."""
-    # The document must not depend on the environment that it is written in.
-    document = create_app(Settings.model_construct()).openapi()
-    text = json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-    if out is None:
-        typer.echo(text, nl=False)
-        return
-    try:
-        write_whole(out, text)
-    except OSError as error:
-        fail(f"cannot write {out}: {error.strerror}", FAILED)
+    run_command(lambda: typer.echo(load_command("openapi").run(out), nl=False))
 
 
 @keys.command("create")
@@ -114,9 +96,10 @@ def create_key(
     settings = read_settings()
 
     def make() -> None:
-        now = datetime.now(UTC)
-        asked = wanted(name, scope, expires_in=expires_in, expires_at=expires_at, rate_limit=rate_limit, now=now)
-        key, told = load_command("keys").create(asked, settings, now)
+        command = load_command("keys")
+        key, told = command.create(
+            settings, name, scope, expires_in=expires_in, expires_at=expires_at, rate_limit=rate_limit
+        )
         typer.echo(key)
         typer.echo(told, err=True)
 
@@ -254,17 +237,3 @@ def user_keys_move(
     settings = read_settings()
     command = load_command("user_keys")
     run_command(lambda: typer.echo(command.move(settings, ids, domain)))
-
-
-async def _migrate(settings: Settings, down_to: str | None) -> None:
-
-    async with open_engine(settings) as engine:
-        before = await schema.current(engine)
-        if down_to is None:
-            await schema.upgrade(engine)
-        else:
-            await schema.downgrade(engine, down_to)
-        after = await schema.current(engine)
-    typer.echo(
-        f"{before or 'empty'} -> {after or 'empty'}" if before != after else f"{after or 'empty'}: nothing to do"
-    )

@@ -9,37 +9,18 @@ from typing import NoReturn
 import typer
 from sqlalchemy.exc import DBAPIError
 
-from service.access.start import ExposedError
-from service.app import StartError
-from service.database.embedded import EmbeddedPostgresError
-from service.database.engine import DatabaseAwayError
-from service.database.migrate import MigrationError
-from service.detection.profile import ProfileError
-from service.encoder import ModelFolderError
-from service.errors import InputError
-from service.identity import UserKeySecretError
-from service.server import PortError
+from service.errors import MisuseError, OperatorError
 from service.settings import Settings, SettingsError, load_settings
 
 FAILED = 1
-FAILURES = (
-    StartError,
-    ExposedError,
-    EmbeddedPostgresError,
-    DatabaseAwayError,
-    MigrationError,
-    UserKeySecretError,
-    PortError,
-)
 MISUSED = 2
 UNFINISHED = 3
 WIDE = 240
 """Columns of a table that goes to a program."""
-MISUSES = (ModelFolderError, ProfileError, InputError)
 
 
 def load_command(name: str) -> ModuleType:
-    """A command's module, for it needs packages that the service does without."""
+    """A command's module, imported now: none waits for what others need, or fails for want of it."""
     try:
         return importlib.import_module(f"service.commands.{name}")
     except ModuleNotFoundError as error:
@@ -58,9 +39,9 @@ def run_command(action: Callable[[], None]) -> None:
     """Run a command; what its operator can mend becomes one line."""
     try:
         action()
-    except MISUSES as error:
+    except MisuseError as error:
         fail(str(error), MISUSED)
-    except FAILURES as error:
+    except OperatorError as error:
         fail(str(error), FAILED)
     except OSError as error:
         fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", FAILED)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from service.database.installation import claim, replace
 from service.database.sessions import WriteSession
+from service.errors import OperatorError
 from service.settings import Settings
 
 SECRET_FILE = "user_key.secret"  # noqa: S105 - the name of the file, not the secret
@@ -27,7 +28,7 @@ SECRET_BYTES = 32
 KEY_ID_CHARACTERS = 16
 
 
-class UserKeySecretError(Exception):
+class UserKeySecretError(OperatorError):
     """The secret cannot be used; the message says what to do."""
 
 

@@ -3,7 +3,8 @@
 from pydantic import BaseModel, Field
 
 from service.detection.profile import Profile
-from service.detection.topics import WHOLE, Vectors
+from service.detection.topics import WHOLE
+from service.vectors import Vectors
 
 DIGITS = 6
 MOST = 3

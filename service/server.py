@@ -13,6 +13,7 @@ from fastapi import FastAPI
 import service
 from service.app import create_app
 from service.encoder.contract import Encoder
+from service.errors import OperatorError
 from service.resources import Resources
 from service.settings import Settings
 from service.telemetry.logs import configure_logs, log_loop_failure
@@ -23,7 +24,7 @@ GRACE_S = 30
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class PortError(Exception):
+class PortError(OperatorError):
     """The address cannot be listened on."""
 
 

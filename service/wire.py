@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from service.detection.topics import Vectors
+from service.vectors import Vectors
 
 DEFAULT_DOMAIN = "default"
 FIRST_YEAR, LAST_YEAR = 1970, 2199

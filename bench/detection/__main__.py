@@ -21,8 +21,8 @@ from bench.detection.sources import SOURCES, Source
 from bench.detection.tables import write_tables
 from bench.serving.machine import versions
 from service.calibration.encode import encode
-from service.detection.topics import Vectors
 from service.encoder import OnnxEncoder
+from service.vectors import Vectors
 
 PACKAGES = ("alibi-detect", "numba", "numpy", "onnxruntime-gpu", "river", "ruptures", "scikit-learn")
 SEED = 20

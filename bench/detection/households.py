@@ -20,7 +20,8 @@ from bench.detection.sources import divided, households
 from service.calibration.encode import encode
 from service.calibration.population import Population
 from service.commands.figures import observations
-from service.detection.detector import Change, Params, Result, Rule, fold
+from service.detection.detector import Change, Params, Result, fold
+from service.detection.rules import Rule
 from service.encoder import OnnxEncoder
 from service.evaluation.streams import Stream
 

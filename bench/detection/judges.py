@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.detection.peers import PEERS, kernel_cpd
-from service.detection.topics import Vectors
 from service.evaluation.baselines import BASELINES
 from service.evaluation.judges import Judge, over
 from service.evaluation.streams import Stream
+from service.vectors import Vectors
 
 OFFLINE, ALIBI = "ruptures kernel, sees the future", "alibi online MMD"
 KSWIN = "river KSWIN"

@@ -15,12 +15,13 @@ from service.calibration.calibrate import Calibration, calibrate
 from service.calibration.population import Population, view
 from service.calibration.search import Choice, verdicts
 from service.commands.figures import observations
-from service.detection.detector import Params, Rule, fold
-from service.detection.topics import Vectors
+from service.detection.detector import Params, fold
+from service.detection.rules import Rule
 from service.evaluation.compare import alarmed, compare, run_lengths
 from service.evaluation.judges import OURS, Judge, ours
 from service.evaluation.measures import SHARES, WITHIN, exceeded_by, share_alarmed
 from service.evaluation.streams import DRIFT, Stream, drifting, plant
+from service.vectors import Vectors
 
 Progress = Callable[[str], None]
 MOST_DRIFTS = 400

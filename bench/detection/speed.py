@@ -19,11 +19,12 @@ from safetensors import safe_open
 
 from service.commands.replay import Known, decisions
 from service.detection import codec
-from service.detection.detector import Observation, Params, Rule, fold, step
+from service.detection.detector import Observation, Params, fold, step
 from service.detection.profile import Profile
-from service.detection.topics import Vectors
+from service.detection.rules import Rule
 from service.logs import History
 from service.profiles import DEFAULT_PROFILE, load_profile
+from service.vectors import Vectors
 
 USERS, LENGTH, SEED = 40, 500, 0
 LIMIT_STEP, LIMIT_REPLAY, LIMIT_STATE = 100.0, 20_000.0, 16_384

@@ -10,9 +10,9 @@ import numpy as np
 from bench.privacy.watch import RULES, cosines
 from service.calibration.population import Population
 from service.commands.figures import observations
-from service.detection.detector import MIN_HISTORY, Params, Rule, fold
+from service.detection.detector import MIN_HISTORY, Params, fold
 from service.detection.profile import Profile
-from service.detection.topics import Vectors
+from service.detection.rules import Rule
 from service.dp.accounting import epsilon_of, make_budget
 from service.dp.gaussian import Source
 from service.dp.mechanism import LARGEST_DEVIATION, Mechanism
@@ -21,6 +21,7 @@ from service.evaluation.judges import OURS, ours
 from service.evaluation.measures import WITHIN, Floats, delays, found_within, threshold_at
 from service.evaluation.streams import Stream
 from service.reports import Interval
+from service.vectors import Vectors
 
 LEVELS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 256.0, 1024.0, 4096.0)
 """Epsilon of one release. The settings go up to 64 for all of a user's together; beyond, there is little of a promise

@@ -6,9 +6,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from service.detection.topics import Vectors
 from service.evaluation.baselines import window_cosine
 from service.evaluation.measures import Floats
+from service.vectors import Vectors
 
 Rule = Callable[[Vectors], Floats]
 """A statistic (n,) after each of n vectors (n, dim), larger for more evidence of a change."""

@@ -10,8 +10,8 @@ from bench.detection.sources import Source
 from bench.recommend.protocol import Set
 from bench.recommend.sets import SEED, SHUFFLED, load
 from service.detection.profile import Profile
-from service.detection.topics import Vectors
 from service.profiles.store import load_profile, save_profile
+from service.vectors import Vectors
 
 DETECTION = Path("bench/results/detection")
 

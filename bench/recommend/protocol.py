@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.detection.topics import Vectors
 from service.evaluation.streams import Stream
+from service.vectors import Vectors
 
 Ints = NDArray[np.int64]
 Ranks = NDArray[np.float64]

@@ -6,12 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.recommend.protocol import History, Ints, targets
-from service.detection.detector import Observation, Params, Rule, step
+from service.detection.detector import Observation, Params, step
 from service.detection.profile import Profile
+from service.detection.rules import Rule
 from service.detection.state import PAST_REGIMES, State
-from service.detection.topics import Assignment, Vectors
+from service.detection.topics import Assignment
 from service.policy.memory import NEWEST, OF_EARLIER
 from service.policy.posterior import inclusion
+from service.vectors import Vectors
 
 KEPT = 128
 """Behaviours that the service keeps of each regime, by default."""
@@ -76,7 +78,7 @@ def replay(
     state, moments, changes = params.empty(), list[Moment](), list[int]()
     for at, item in enumerate(items):
         if at in wanted:
-            moments.append(_moment(state, at, newest))
+            moments.append(moment_of(state, at, newest))
         # An hour apart: neither regimes nor memories go by times.
         seen = Observation(vectors[item], float(history.stream.weights[at]), HOUR * at, assigned.at(item))
         state, result = step(params, state, seen, rule)
@@ -87,14 +89,21 @@ def replay(
     return Replayed(history, moments, changes, fresh)
 
 
-def _moment(state: State, at: int, newest: int) -> Moment:
-    """What the service looks at: the newest behaviours, and some of each earlier regime, of those that it keeps."""
-    positions = np.arange(at)
+def moment_of(state: State, at: int, newest: int) -> Moment:
+    """What the service looks at: the newest behaviours, and some of each earlier regime, of those that it keeps.
+
+    Args:
+        state: after these behaviours.
+        at: how many there are.
+        newest: behaviours looked at whatever their regime.
+    """
+    positions = np.arange(state.known_from, at)
     regimes = state.regimes_at(positions)
-    inside = np.zeros(at, np.bool_)
+    inside = np.zeros(len(positions), np.bool_)
     for number in range(max(state.regime - PAST_REGIMES, 0), state.regime + 1):
         own = np.flatnonzero(regimes == number)[-KEPT:]
-        inside[own[own >= at - newest]] = True
-        inside[own[own < at - newest][-OF_EARLIER:]] = True
+        is_new = positions[own] >= at - newest
+        inside[own[is_new]] = True
+        inside[own[~is_new][-OF_EARLIER:]] = True
     positions, regimes = positions[inside], regimes[inside]
     return Moment(at, positions, regimes, inclusion(state.bayes, at - 1 - positions))

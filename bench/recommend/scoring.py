@@ -13,9 +13,9 @@ from bench.recommend.protocol import Ints, Ranks
 from bench.recommend.replay import Moment, Replayed
 from bench.recommend.succession import Graph, Steps, hashed
 from service.compiled import compiled
-from service.detection.topics import Vectors
 from service.policy.kernel import SMALLEST, TEMPERATURE, kernel
 from service.policy.succession import ASKED, densities, own_steps
+from service.vectors import Vectors
 
 Matrix = NDArray[np.float32]
 

@@ -9,8 +9,8 @@ import polars as pl
 
 from bench.detection.sources import SOURCES, Source, in_order, purchases
 from bench.recommend.protocol import History, Ints, Set
-from service.detection.topics import Vectors
 from service.evaluation.streams import Stream
+from service.vectors import Vectors
 
 SHUFFLED = "-shuffled"
 """Of a set's name: what a person did at one time, as a basket, in an order drawn at random instead of the source's."""

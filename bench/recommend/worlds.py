@@ -17,10 +17,11 @@ from bench.recommend.scoring import ranks
 from bench.recommend.sets import SEED, narrowed
 from bench.recommend.succession import Steps
 from service.detection.profile import Profile
-from service.detection.topics import Assignment, Vectors
+from service.detection.topics import Assignment
 from service.policy.kernel import TEMPERATURE
 from service.policy.memory import NEWEST
 from service.recommendations.popularity import LATELY
+from service.vectors import Vectors
 
 MOST_BEHAVIORS = 250
 """Of a history, its first ones: a household's year has more, and takes the longer the less it has that is new."""

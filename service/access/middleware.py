@@ -5,7 +5,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from service.access.guard import Admission, Guard
-from service.access.scopes import Operations
+from service.access.operations import Operations
 from service.database.engine import is_away
 from service.problem_handlers import database_away
 from service.problems import Problem

@@ -11,10 +11,11 @@ from service.access.keys import Key
 from service.access.local import is_loopback
 from service.access.rates import Rates
 from service.database.engine import CONNECT_TIMEOUT_S, DatabaseAwayError
+from service.errors import OperatorError
 from service.resources import Resources
 
 
-class ExposedError(Exception):
+class ExposedError(OperatorError):
     """The service would be reached from other machines, and nobody has a key; the message says what to do."""
 
 

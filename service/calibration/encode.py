@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from service.detection.topics import Vectors
 from service.encoder import Encoder
+from service.vectors import Vectors
 
 CHUNK = 512
 """Texts encoded between two looks at the progress."""

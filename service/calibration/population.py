@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from service.calibration.topics import Fitted, assign_as_new
 from service.detection.bayes import BayesParams
-from service.detection.topics import Assignment, Topics, Vectors
+from service.detection.topics import Assignment, Topics
 from service.detection.trace import trace
 from service.evaluation.streams import Stream
+from service.vectors import Vectors
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from scipy.sparse import csr_array
 from sklearn.cluster import KMeans, MiniBatchKMeans
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, CountVectorizer
 
-from service.detection.topics import WHOLE, Assignment, Topics, Vectors, assign, coordinates
+from service.detection.topics import WHOLE, Assignment, Topics, assign, coordinates
+from service.vectors import Vectors
 
 CJK = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
 MOST_DIRECTIONS = 64

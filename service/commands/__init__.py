@@ -1,4 +1,5 @@
-"""The commands that work on logs, without server or database: calibrate, replay and evaluate.
+"""What the commands of `swerve` do. `service.cli` declares them.
 
-Importing this package costs nothing; what the commands need besides (the extra `calibrate`) is imported when they run.
+Importing this package costs nothing: a command is imported when it runs, with no more than it needs. Those that work on
+logs (calibrate, replay and evaluate) need the extra `calibrate`.
 """

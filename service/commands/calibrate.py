@@ -15,8 +15,9 @@ from service.calibration.encode import encode
 from service.calibration.gather import Gathered, gather
 from service.calibration.population import Population
 from service.calibration.search import usual_choice
-from service.commands.common import loaded, progress_bar, require_folder
+from service.commands.common import loaded, require_folder
 from service.commands.figures import Measured, measure, topics_of, trials_of
+from service.commands.progress import progress_bar
 from service.detection.profile import Profile
 from service.encoder import Encoder, ModelInfo
 from service.evaluation.streams import divide_users, unknown_share

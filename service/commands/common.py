@@ -1,29 +1,12 @@
-"""What the commands share: the encoder, progress on the terminal, and whole writes."""
+"""What the commands that work on logs share: the encoder, and a place for what they write."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
-
 from service.encoder import OnnxEncoder
 from service.errors import InputError
 from service.settings import Settings
-
-
-@contextmanager
-def progress_bar() -> Iterator[Progress]:
-    """A bar on standard error, so that standard output stays what was asked for."""
-    columns = (
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        yield progress
 
 
 @contextmanager

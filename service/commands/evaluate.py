@@ -6,8 +6,9 @@ from pathlib import Path
 
 import service
 from service.commands.calibrate import encoded, model_of, numbers_of, read, saying, source_of
-from service.commands.common import loaded, progress_bar, require_folder
+from service.commands.common import loaded, require_folder
 from service.commands.figures import Measured, measure, topics_of
+from service.commands.progress import progress_bar
 from service.profiles import DEFAULT_PROFILE, load_profile
 from service.reports import Figures, write_report
 from service.settings import Settings

@@ -8,8 +8,9 @@ import numpy as np
 from service.calibration.numbers import Tried
 from service.calibration.population import Population, view
 from service.calibration.search import Trial, verdicts
-from service.detection.detector import Change, Observation, Params, Result, Rule, fold
+from service.detection.detector import Change, Observation, Params, Result, fold
 from service.detection.profile import Profile
+from service.detection.rules import Rule
 from service.detection.topics import Assignment
 from service.evaluation.baselines import BASELINES
 from service.evaluation.compare import compare, run_lengths

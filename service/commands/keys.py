@@ -1,7 +1,7 @@
 """`swerve keys`: make, list and revoke API keys. On the embedded Postgres too, also while a service runs on it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -11,17 +11,30 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.access import service
 from service.access.keys import Key
-from service.access.service import Wanted
-from service.app import open_engine
 from service.database import migrate
 from service.database.migrate import MigrationError
+from service.database.opening import open_engine
 from service.settings import Settings
 
 T = TypeVar("T")
 
 
-def create(asked: Wanted, settings: Settings, now: datetime) -> tuple[str, str]:
-    """Make a key: the key itself, shown this once, and what to know of it."""
+def create(
+    settings: Settings,
+    name: str,
+    scopes: Sequence[str],
+    *,
+    expires_in: str | None,
+    expires_at: str | None,
+    rate_limit: str | None,
+) -> tuple[str, str]:
+    """Make a key: the key itself, shown this once, and what to know of it.
+
+    Raises:
+        InputError: naming the option that cannot be used.
+    """
+    now = datetime.now(UTC)
+    asked = service.wanted(name, scopes, expires_in=expires_in, expires_at=expires_at, rate_limit=rate_limit, now=now)
     written, key = _run(settings, lambda engine: service.create(engine, asked, now))
     told = (
         f"Key {key.key_id} ({key.name}): {', '.join(sorted(key.scopes))}; "

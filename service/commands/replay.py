@@ -13,17 +13,20 @@ import polars as pl
 from numpy.typing import NDArray
 
 from service.calibration.encode import encode
-from service.commands.common import loaded, progress_bar, require_folder
+from service.commands.common import loaded, require_folder
+from service.commands.progress import progress_bar
 from service.detect.incoming import derive_event_id
 from service.detect.schemas import Behavior
-from service.detection.detector import Observation, Params, Result, Rule, fold
+from service.detection.detector import Observation, Params, Result, fold
 from service.detection.profile import Profile
-from service.detection.topics import Assignment, Vectors
+from service.detection.rules import Rule
+from service.detection.topics import Assignment
 from service.encoder import Encoder
 from service.logs import SCHEMA, DecisionsWriter, History, open_log, weights_of
 from service.profiles import profile_for
 from service.resources import detector_params
 from service.settings import Settings
+from service.vectors import Vectors
 
 BEHAVIORS_AT_ONCE = 50_000
 """Histories are taken together until they have so many: their texts are encoded in one go, and each only once."""

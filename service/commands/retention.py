@@ -7,8 +7,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from service.app import StartError, open_engine
 from service.database import migrate
+from service.database.opening import open_engine
+from service.errors import StartError
 from service.retention.cleanups import cleanups
 from service.retention.rules import Cutoffs
 from service.retention.service import Run

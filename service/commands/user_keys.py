@@ -11,11 +11,11 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.app import StartError, open_engine
-from service.commands.common import progress_bar
+from service.commands.progress import progress_bar
 from service.database import migrate
+from service.database.opening import open_engine
 from service.database.sessions import read_sessions, write_sessions
-from service.errors import InputError
+from service.errors import InputError, StartError
 from service.identity import check_secret, key_id, load_other_secrets, load_secret, user_keys
 from service.settings import Settings
 from service.users import repository

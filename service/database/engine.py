@@ -11,6 +11,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 import service
+from service.errors import OperatorError
 
 CONNECT_TIMEOUT_S = 5.0
 """How long one connection may take to open, and how long a request waits for a free one."""
@@ -46,7 +47,7 @@ _RETRY_STATES = ("40",)
 """SQLSTATE class of transaction rollbacks (deadlock, serialization): the same request may succeed at once."""
 
 
-class DatabaseAwayError(Exception):
+class DatabaseAwayError(OperatorError):
     """Postgres cannot be reached, or stopped answering. The cause is attached."""
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import migrations
+from service.errors import OperatorError
 
 T = TypeVar("T")
 
@@ -22,7 +23,7 @@ LOCK_KEY = 0x5E47E5
 FILE_TEMPLATE = "%%(year)d_%%(month).2d_%%(day).2d_%%(slug)s"
 
 
-class MigrationError(Exception):
+class MigrationError(OperatorError):
     """The schema cannot be moved as asked; the message says why and what to do."""
 
 

@@ -13,8 +13,9 @@ from service.detect.known_topics import Assigns
 from service.detect.remember import Remembered, remember
 from service.detection import codec, pending_codec, reorder
 from service.detection.coded import code_all
-from service.detection.detector import Params, Result, Rule
+from service.detection.detector import Params, Result
 from service.detection.reorder import Entry, Folded, Window
+from service.detection.rules import Rule
 from service.detection.state import State, StateError
 from service.snapshots.convert import change_of, scores_of, topics_of
 from service.snapshots.schemas import Change, Scores, TopicShare

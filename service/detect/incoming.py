@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from service.detect.schemas import Behavior, DetectRequest
-from service.detection.topics import Vectors
 from service.problems import FieldError, InvalidRequest
+from service.vectors import Vectors
 from service.wire import SOME_TEXT, from_wire
 
 FUTURE = timedelta(days=1)

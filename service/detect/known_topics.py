@@ -6,7 +6,8 @@ from typing import Protocol
 
 from cachetools import LRUCache
 
-from service.detection.topics import Assignment, Vectors, joined
+from service.detection.topics import Assignment, joined
+from service.vectors import Vectors
 
 MOST = 4_096
 """Vectors whose topics are kept, some hundred bytes each."""

@@ -22,8 +22,7 @@ from service.detect.repository import Known, NewMutation, NewSnapshot, SeenEvent
 from service.detect.schemas import BatchItem, DetectRequest, DetectResponse, Rejected
 from service.detect.tally import count_decision
 from service.detection import codec, pending_codec
-from service.detection.detector import Rule
-from service.detection.topics import Vectors
+from service.detection.rules import Rule
 from service.encoding import encode_texts
 from service.idempotency import repository as records
 from service.idempotency.record import Claim, Record
@@ -38,6 +37,7 @@ from service.sealing import seal
 from service.snapshots import repository as snapshots
 from service.snapshots.convert import differences_of
 from service.users import repository as users
+from service.vectors import Vectors
 from service.wire import MAX_BEHAVIORS
 
 ERASED = "the user was erased after this behaviour occurred"

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.compiled import compiled
-from service.detection.topics import Vectors
+from service.vectors import Vectors
 
 
 @dataclass(frozen=True, slots=True)

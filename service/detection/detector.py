@@ -38,10 +38,11 @@ from service.detection.explain import Contribution, TopicDifference
 from service.detection.interest import SECONDS_PER_DAY, Scores
 from service.detection.judge import judge
 from service.detection.profile import Profile
+from service.detection.rules import Rule
 from service.detection.state import PAST_REGIMES, PAST_TOPICS, Layout, PastRegime, State, empty, layout
-from service.detection.topics import Assignment, Vectors
+from service.detection.topics import Assignment
+from service.vectors import Vectors
 
-RuleName = Literal["bayes", "distance", "rate", "window"]
 Status = Literal["warming_up", "ok", "uncalibrated"]
 Kind = Literal["novel", "returning"]
 
@@ -49,19 +50,6 @@ MIN_HISTORY = 10
 """Behaviours of a regime below which no change of it is judged."""
 RETURNING_SIMILARITY = 0.6
 """Cosine between the topic counts of a new regime and an earlier one from which on it is the earlier one's return."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """Which score decides, and above what.
-
-    Attributes:
-        name: bayes, distance, rate or window.
-        threshold: None for the configured one.
-    """
-
-    name: RuleName = "bayes"
-    threshold: float | None = None
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from service.compiled import compiled
 from service.detection.batch import Batch
-from service.detection.topics import Vectors
+from service.vectors import Vectors
 
 SECONDS_PER_DAY = 86_400.0
 SHORTEST_ELAPSED_DAYS = 1.0 / 24.0

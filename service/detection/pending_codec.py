@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from service.detection.coded import Coded
-from service.detection.detector import Rule, RuleName
 from service.detection.reorder import MAX_PENDING, Entry
+from service.detection.rules import Rule, RuleName
 from service.detection.state import StateError
 from service.detection.topics import Assignment
 

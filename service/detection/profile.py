@@ -8,9 +8,10 @@ from service.detection.bayes import BayesParams
 from service.detection.evidence import FEATURES
 from service.detection.fusion import Fusion
 from service.detection.topics import Topics
+from service.errors import MisuseError
 
 
-class ProfileError(ValueError):
+class ProfileError(MisuseError, ValueError):
     """A profile that cannot be used; the message says why and what to do."""
 
 

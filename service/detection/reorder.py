@@ -22,7 +22,8 @@ from datetime import UTC, datetime, timedelta
 from service.detection import detector, interest
 from service.detection.batch import Batch, side_by_side
 from service.detection.coded import Coded
-from service.detection.detector import Observation, Params, Result, Rule, advance
+from service.detection.detector import Observation, Params, Result, advance
+from service.detection.rules import Rule
 from service.detection.state import PastRegime, State
 from service.detection.topics import Assignment
 

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.compiled import compiled, compiled_sums
-
-Vectors = NDArray[np.float32]
+from service.vectors import Vectors
 
 WHOLE = 65_535
 """A share of 1, as stored."""

@@ -5,8 +5,8 @@ import secrets
 import numpy as np
 from numpy.typing import NDArray
 
-from service.detection.topics import Vectors
 from service.dp.gaussian import DiscreteGaussian, Source
+from service.vectors import Vectors
 
 SENSITIVITY = 2.0
 """How far z can move when a user's whole history is replaced: the diameter of the unit ball, in which every mean of

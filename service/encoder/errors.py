@@ -1,7 +1,9 @@
 """What can go wrong with an encoder, besides saturation (`contract.EncoderSaturatedError`)."""
 
+from service.errors import MisuseError
 
-class ModelFolderError(Exception):
+
+class ModelFolderError(MisuseError):
     """The exported model's folder cannot be served; the message says what is wrong and how to mend it."""
 
 

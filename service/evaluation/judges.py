@@ -7,10 +7,10 @@ import numpy as np
 from service.calibration.population import Population, view
 from service.detection.evidence import LOG_ODDS
 from service.detection.profile import Profile
-from service.detection.topics import Vectors
 from service.evaluation.baselines import Statistic
 from service.evaluation.measures import Floats
 from service.evaluation.streams import Stream
+from service.vectors import Vectors
 
 Judge = Callable[[Stream], Floats]
 """A detector: a statistic (n,) after each behaviour of a history."""

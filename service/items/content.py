@@ -2,7 +2,7 @@
 
 import hashlib
 
-from service.detection.topics import Vectors
+from service.vectors import Vectors
 
 
 def text_hash(text: str) -> bytes:

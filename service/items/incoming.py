@@ -6,10 +6,10 @@ from datetime import datetime
 
 from pydantic import JsonValue
 
-from service.detection.topics import Vectors
 from service.items.content import embedding_hash, text_hash
 from service.items.schemas import NewItem
 from service.problems import FieldError, InvalidRequest
+from service.vectors import Vectors
 from service.wire import SOME_TEXT, from_wire
 
 PROGRESS = "progress"

@@ -8,10 +8,10 @@ import numpy as np
 from cachetools import LRUCache, TTLCache
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from service.detection.topics import Vectors
 from service.encoder.contract import ModelInfo
 from service.items import repository
 from service.items.content import text_hash
+from service.vectors import Vectors
 
 FRESH_SECONDS = 30.0
 """How long the catalogue is taken to have any vector, or none, as it had."""

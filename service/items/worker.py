@@ -16,7 +16,6 @@ import numpy as np
 
 from service.database.engine import is_away
 from service.database.sessions import WriteSession
-from service.detection.topics import Vectors
 from service.encoder.contract import EncoderSaturatedError
 from service.encoder.errors import EncoderClosedError, EncodingFailedError
 from service.items import queue_repository, spaces_repository
@@ -24,6 +23,7 @@ from service.items.halves import decode
 from service.items.queue_repository import Claimed
 from service.resources import Resources
 from service.telemetry.metrics import ItemsResult
+from service.vectors import Vectors
 
 logger = logging.getLogger(__name__)
 

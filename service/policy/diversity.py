@@ -14,7 +14,7 @@ summaries". With relevance scaled to 0..1, d says how much unlikeness may cost.
 import numpy as np
 from numpy.typing import NDArray
 
-from service.detection.topics import Vectors
+from service.vectors import Vectors
 
 
 def diversify(vectors: Vectors, relevance: NDArray[np.floating], k: int, *, strength: float) -> NDArray[np.int64]:

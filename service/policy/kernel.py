@@ -13,7 +13,7 @@ that prior: without it, behaviours in crowded places would speak loudest.
 import numpy as np
 from numpy.typing import NDArray
 
-from service.detection.topics import Vectors
+from service.vectors import Vectors
 
 TEMPERATURE = 0.125
 """tau; a cosine 0.1 lower counts not quite half."""

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.detection.state import State
-from service.detection.topics import Vectors
 from service.policy.experts import Remembered
 from service.policy.kernel import kernel, normalizers
 from service.policy.posterior import inclusion
 from service.policy.succession import Hashes, Successors, densities, hashes_of, own_steps
+from service.vectors import Vectors
 
 NEWEST = 128
 """Behaviours that are looked at, whatever their regime."""

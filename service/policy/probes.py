@@ -13,8 +13,8 @@ chosen greedily, each the one whose kernel covers most of the memory that those 
 import numpy as np
 from numpy.typing import NDArray
 
-from service.detection.topics import Vectors
 from service.policy.kernel import kernel
+from service.vectors import Vectors
 
 WIDER = 0.2
 """Temperature of the step towards the middle: wide enough that neighbours take part."""

@@ -10,7 +10,6 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from service.detection.topics import Vectors
 from service.policy.diversity import diversify
 from service.policy.experts import RELATIONS, Mixture, Relation, mix, returning
 from service.policy.kernel import kernel
@@ -19,6 +18,7 @@ from service.policy.prior import prior
 from service.policy.probes import middles, probes
 from service.policy.succession import Successors, hashes_of, next_items, unknown, votes
 from service.policy.succession import densities as succession
+from service.vectors import Vectors
 
 Source = Literal["present", "long_term", "returning", "domain", "exploration"]
 MAJORITY = 0.5

@@ -11,10 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from service import timing
 from service.connected import connected
 from service.database.engine import is_away
-from service.detection.topics import Vectors
 from service.items import repository as items
 from service.recommendations.repository import Catalogue
 from service.resources import Resources
+from service.vectors import Vectors
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,11 @@ import numpy as np
 
 from service.database.tables import SnapshotRow
 from service.detection import explain
-from service.detection.detector import Params, Result, Rule
+from service.detection.detector import Params, Result
+from service.detection.rules import Rule
 from service.detection.state import State
-from service.detection.topics import Vectors
 from service.snapshots.schemas import Change, Interest, Scores, Snapshot, TopicDifference, TopicShare
+from service.vectors import Vectors
 from service.wire import VectorFormat, to_wire
 
 DIGITS = 6

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from fastapi.routing import iter_route_contexts
 
-from service.access.scopes import NEEDS, SCOPES, Operations, Scope
+from service.access.operations import Operations
+from service.access.scopes import NEEDS, SCOPES, Scope
 from service.app import create_app
 from service.settings import Settings
 from tests.access.conftest import Access

@@ -1,6 +1,7 @@
 """Prediction of next behaviours: popularity of the time, ranks, replay, and a small set from one end to the other."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +27,20 @@ from bench.recommend.baselines import (
 from bench.recommend.figures import ALL, EDGES, behaviors_since, figures, of_returning, ratio, verdict
 from bench.recommend.popularity import PRIORS, Crowd
 from bench.recommend.protocol import PHASES, History, gains
-from bench.recommend.replay import Replayed, replay, shortened
+from bench.recommend.replay import Replayed, moment_of, replay, shortened
 from bench.recommend.scoring import ranks
 from bench.recommend.succession import Steps, hashed
 from bench.recommend.tune import relative, tune
 from bench.recommend.worlds import Answers, World, ask
+from service.detection.detector import Observation, Params, fold
 from service.detection.profile import Profile
-from service.detection.topics import Vectors
+from service.detection.rules import Rule
+from service.detection.state import PastRegime
 from service.evaluation.streams import Stream
 from service.policy.experts import Remembered, mix
 from service.policy.kernel import kernel
 from service.policy.succession import WITHIN, densities, own_steps
+from service.vectors import Vectors
 
 SUBJECTS, EACH, DIM = 6, 15, 16
 CHANGE, LENGTH = 30, 50
@@ -205,6 +209,17 @@ def test_the_memory_is_bounded_and_of_the_past(world: World) -> None:
         assert (moment.kept >= moment.position - 8).sum() == min(8, moment.position)
         assert len(moment.regimes) == len(moment.inclusion) == len(moment.kept)
         assert ((moment.inclusion >= 0) & (moment.inclusion <= 1 + 1e-9)).all()
+
+
+def test_regimes_that_the_service_has_forgotten_are_not_remembered(world: World) -> None:
+    params, rule = Params(DIM, world.profile), Rule()
+    seen = (Observation(world.vectors[n % EACH], 1.0, float(n), world.assigned.at(n % EACH)) for n in range(70))
+    state, _ = fold(params, params.empty(), seen, rule)
+    past = tuple(PastRegime.without_topics(10 * n, 10 * n + 10) for n in (5, 4, 3, 2))
+    changed = replace(state, past=past, regime=6, began=60)
+    moment = moment_of(changed, 70, newest=5)
+    assert moment.kept.tolist() == list(range(20, 70))
+    assert moment.regimes.tolist() == [n // 10 for n in range(20, 70)]
 
 
 def test_a_history_is_cut_at_its_end() -> None:

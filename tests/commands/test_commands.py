@@ -14,7 +14,8 @@ import pytest
 
 from service.calibration.encode import encode
 from service.commands import calibrate as command
-from service.detection.detector import Observation, Rule, fold
+from service.detection.detector import Observation, fold
+from service.detection.rules import Rule
 from service.encoder import OnnxEncoder
 from service.logs import DECISION_COLUMNS
 from service.profiles import load_profile

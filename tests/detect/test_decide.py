@@ -9,7 +9,8 @@ import pytest
 from service.detect.decide import Decision, Stored, decide, restore
 from service.detect.incoming import Incoming
 from service.detection import codec, pending_codec
-from service.detection.detector import Params, Rule
+from service.detection.detector import Params
+from service.detection.rules import Rule
 
 START = datetime(2026, 1, 5, 10, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -5,7 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.detect.known_topics import KnownTopics
-from service.detection.topics import Assignment, Topics, Vectors
+from service.detection.topics import Assignment, Topics
+from service.vectors import Vectors
 
 DIM, TOPICS = 16, 12
 rng = np.random.default_rng(0)

@@ -9,7 +9,7 @@ from service.detection.bayes import BayesParams
 from service.detection.detector import Observation, Params
 from service.detection.fusion import Fusion
 from service.detection.profile import Profile
-from service.detection.topics import Vectors
+from service.vectors import Vectors
 
 TOPICS, DIM = 40, 64
 Draw = Callable[[Sequence[int], int, int], list[Observation]]

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 
 from service.detection import bayes
-from service.detection.detector import Observation, Params, Result, Rule, fold
+from service.detection.detector import Observation, Params, Result, fold
 from service.detection.profile import Profile
+from service.detection.rules import Rule
 from service.detection.topics import WHOLE
 
 from .conftest import Draw, later

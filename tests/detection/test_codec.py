@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.detection import codec
-from service.detection.detector import Observation, Params, Rule, fold, mark
+from service.detection.detector import Observation, Params, fold, mark
+from service.detection.rules import Rule
 from service.detection.state import MAX_BYTES, State, StateError
 
 from .conftest import TOPICS, Draw, later

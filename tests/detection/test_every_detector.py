@@ -10,20 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.detection import codec
-from service.detection.detector import (
-    MIN_HISTORY,
-    Observation,
-    Params,
-    Result,
-    Rule,
-    RuleName,
-    advance,
-    batch_of,
-    fold,
-    mark,
-    step,
-)
+from service.detection.detector import MIN_HISTORY, Observation, Params, Result, advance, batch_of, fold, mark, step
 from service.detection.evidence import FEATURES
+from service.detection.rules import Rule, RuleName
 from service.detection.state import MAX_BYTES, State, StateError, layout
 
 from .conftest import Draw, later, one_figure

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.detection import bayes, codec, detector, reorder
-from service.detection.detector import Observation, Params, Rule, fold
+from service.detection.detector import Observation, Params, fold
 from service.detection.reorder import Window
+from service.detection.rules import Rule
 from service.detection.state import PAST_REGIMES, PAST_TOPICS, State
 
 from .conftest import TOPICS, Draw, later

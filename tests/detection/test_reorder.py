@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from service.detection import codec, detector, pending_codec, reorder
 from service.detection.coded import code
-from service.detection.detector import Observation, Params, Result, Rule, RuleName
+from service.detection.detector import Observation, Params, Result
 from service.detection.reorder import MAX_PENDING, Entry, Folded, Window
+from service.detection.rules import Rule, RuleName
 from service.detection.state import MAX_BYTES, State, StateError
 
 from .conftest import DIM, TOPICS, Draw, later

@@ -6,9 +6,10 @@ import numpy as np
 
 from service.detection import detector, evidence
 from service.detection.bayes import BayesParams
-from service.detection.detector import Params, Rule, fold
+from service.detection.detector import Params, fold
 from service.detection.evidence import FEATURES
 from service.detection.profile import Profile
+from service.detection.rules import Rule
 from service.detection.trace import trace
 
 from .conftest import Draw, later, one_figure

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from service.detection.topics import Vectors
 from service.dp.gaussian import DiscreteGaussian
 from service.dp.mechanism import LARGEST_DEVIATION, SENSITIVITY, STEPS, Mechanism, cost_of, deviation_of, to_steps
+from service.vectors import Vectors
 
 VECTORS = arrays(
     np.float32, st.integers(1, 40), elements=st.floats(-3.0, 3.0, width=32, allow_nan=False, allow_infinity=False)

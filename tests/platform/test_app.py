@@ -13,11 +13,12 @@ import pytest
 from fastapi import FastAPI
 
 from service import __version__
-from service.app import StartError, _warm_detector, create_app
+from service.app import _warm_detector, create_app
 from service.database import migrate
 from service.database.engine import DatabaseAwayError
 from service.detection.profile import ProfileError
 from service.encoder import FakeEncoder, ModelFolderError
+from service.errors import StartError
 from service.identity import UserKeySecretError
 from service.policy import experts
 from service.policy.memory import Behavior, assemble

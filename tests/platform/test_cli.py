@@ -29,7 +29,7 @@ SERVE = """
     from service.encoder import FakeEncoder
 
     run = service.server.run
-    service.cli.run = lambda settings: run(settings, encoder=FakeEncoder(dim=8))
+    service.server.run = lambda settings: run(settings, encoder=FakeEncoder(dim=8))
     sys.argv = ["swerve", "serve", "--port", "0"]
     service.cli.main()
 """
@@ -236,3 +236,24 @@ def test_told_to_stop_while_starting_it_leaves_nothing_running(
     out, errors = process.communicate(timeout=60)
     assert (process.returncode, out, errors) == (0, "", "")
     assert postmasters(tmp_path / "data") == []
+
+
+def test_commands_that_judge_nothing_load_neither_the_app_nor_the_compiler() -> None:
+    program = """
+        import importlib, sys
+        import service.cli
+        for name in ("keys", "migrate", "user_keys"):
+            importlib.import_module(f"service.commands.{name}")
+        print(*sorted({"fastapi", "numba", "onnxruntime", "uvicorn"} & set(sys.modules)))
+        importlib.import_module("service.commands.serve")
+        print(*sorted({"fastapi", "numba", "onnxruntime", "uvicorn"} & set(sys.modules)))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        env=environment_for({}),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.splitlines() == ["", "fastapi numba onnxruntime uvicorn"]

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from service.detection.topics import Vectors
 from service.policy.experts import RELATIONS, Remembered
 from service.policy.memory import Memory
 from service.policy.succession import hashes_of
+from service.vectors import Vectors
 from tests.detection import conftest as detection
 
 profile, params, draw = detection.profile, detection.params, detection.draw

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from service.detection import detector
-from service.detection.detector import MIN_HISTORY, Observation, Params, Rule, fold
+from service.detection.detector import MIN_HISTORY, Observation, Params, fold
 from service.detection.profile import Profile
+from service.detection.rules import Rule
 from service.detection.state import PAST_REGIMES, PastRegime, State
 from service.policy.convert import policy_of
 from service.policy.posterior import inclusion, long_term, posture, runs

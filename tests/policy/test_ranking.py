@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.detection.topics import Vectors
 from service.policy.kernel import kernel
 from service.policy.prior import EXPONENT, prior
 from service.policy.ranking import WIDE, Learnt, Pick, learn, questions, rank
 from service.policy.succession import PRIOR, SMOOTHING, Successors, hashes_of
+from service.vectors import Vectors
 
 from .conftest import DIM, around, memory_of, unit
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from service.detection.detector import MIN_HISTORY
-from service.detection.topics import Vectors
 from service.policy.experts import chances
 from service.policy.ranking import Source
 from service.recommendations import service as recommendations
 from service.recommendations import view
 from service.recommendations.near import near
 from service.recommendations.successors import count_if_due
+from service.vectors import Vectors
 
 from .conftest import OF_A_THEME, THEMES, Open, Service, behavior, catalogue, ids, stream, themes_of
 

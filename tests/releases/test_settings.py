@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from service.app import StartError
+from service.errors import StartError
 from service.settings import SettingsError, load_settings
 from tests.releases.conftest import Replica
 

@@ -1,0 +1,7 @@
+"""How vectors are held everywhere: of texts, of interests, of items."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float32]
+"""One vector, (d,), or one a row, (n, d)."""
