@@ -1,6 +1,7 @@
-"""`python -m bench.detection.precision`: what another precision of the model costs in detection.
+r"""`python -m bench.detection.precision`: what another precision of the model costs in detection.
 
-    python -m bench.detection.precision --data DATA --other models/int8
+    python -m bench.detection.precision --data DATA --other models/int8 \
+        --multilingual models/multilingual --other-multilingual models/multilingual-int8
 
 A profile belongs to the vector space and so fits every precision of a model. It is made here from one precision's
 vectors of the fit users, with the topics' and the detector's numbers that `bench.detection` chose, and judges the test
@@ -15,19 +16,19 @@ import numpy as np
 import typer
 from rich.console import Console
 
-from bench.detection.__main__ import SEED, vectors_of, where
+from bench.detection.__main__ import CHINESE, SEED, vectors_of, where
 from bench.detection.measure import calibrated
 from bench.detection.sources import SOURCES, Source
 from service.calibration.population import Population
 from service.calibration.search import Choice
 from service.detection.bayes import BayesParams
-from service.detection.topics import Vectors
 from service.encoder import read_manifest
 from service.evaluation.compare import compare, interval
 from service.evaluation.judges import OURS, ours
 from service.evaluation.measures import run_length_estimate
 from service.evaluation.streams import plant
 from service.reports import Row
+from service.vectors import Vectors
 
 RESULTS = Path("bench/results/detection")
 
@@ -36,24 +37,31 @@ def main(  # noqa: PLR0917 - typer passes them by name
     data: Annotated[Path, typer.Option(help="Folder of the sources.")],
     other: Annotated[Path, typer.Option(help="The default model, exported in another precision.")],
     model: Annotated[Path, typer.Option(help="The exported default model.")] = Path("models/default"),
+    multilingual: Annotated[Path | None, typer.Option(help="A multilingual model, for Chinese.")] = None,
+    other_multilingual: Annotated[Path | None, typer.Option(help="The same in the other precision.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Only these sources.")] = None,
     vectors: Annotated[Path | None, typer.Option(help="Folder to keep vectors in between runs.")] = None,
     out: Annotated[Path, typer.Option(help="Folder for the results, with those of bench.detection.")] = RESULTS,
 ) -> None:
     """Judge the test users by the vectors of two precisions, and write a table."""
     console = Console(stderr=True)
-    names = {folder: read_manifest(folder).precision for folder in (model, other)}
+    names = [read_manifest(folder).precision for folder in (model, other)]
     results = []
-    for name in only or [name for name in SOURCES if name != "cofacts"]:
+    for name in only or SOURCES:
+        folders = (multilingual, other_multilingual) if name == CHINESE else (model, other)
+        if None in folders:
+            console.print(f"{name}: left out, it needs --multilingual and --other-multilingual")
+            continue
         console.print(name)
         source = SOURCES[name](data, SEED)
         seen = {
             precision: vectors_of(source, folder, vectors / _kept(name, precision) if vectors else None)
-            for folder, precision in names.items()
+            for folder, precision in zip(folders, names, strict=True)
+            if folder is not None
         }
         chosen = choice_of(json.loads((out / f"{name}.json").read_text("utf-8"))["profile"])
         results.append({"source": name, **judged(source, {p: v for p, (v, _) in seen.items()}, chosen, console)})
-    told = {**where(), "seed": SEED, "precisions": list(names.values()), "sources": results}
+    told = {**where(), "seed": SEED, "precisions": names, "sources": results}
     (out / "precision.json").write_text(json.dumps(told, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     (out / "precision.md").write_text("\n".join(page(told)) + "\n", encoding="utf-8")
 
