@@ -32,7 +32,7 @@ HISTORIES, BRIEF_HISTORIES = {10: 40, 100: 20, 1_000: 10, 10_000: 5}, {10: 10, 1
 JUDGED = 200
 """Users with whole states, to whom behaviours are posted, at every scale. All others are only read."""
 BULK_STATE_BYTES, BULK_VECTOR_BYTES = 64, 64
-"""Kept of the others' states and vectors: whole ones would be 18 GB for a million users."""
+"""Kept of the others' states and vectors: whole ones would be 18 GB for a million users, and their memory 60."""
 SNAPSHOTS = 2
 EVENTS = 20
 """Known events for each snapshot of a long history."""
@@ -61,8 +61,9 @@ class _Call:
 
 DETECT, BUSY = _Call("POST /detect", 1, 120), _Call("POST /detect, 8 connections", 8, 240)
 INTEREST, NEWEST = _Call("GET /interest", 1, 150), _Call("GET /history", 1, 150)
+POLICY = _Call("GET /policy", 1, 150)
 OLDEST = _Call("GET /history, its oldest page", 1, 150)
-SCALE_CALLS, HISTORY_CALLS = (DETECT, BUSY, INTEREST, NEWEST), (DETECT, INTEREST, NEWEST, OLDEST)
+SCALE_CALLS, HISTORY_CALLS = (DETECT, BUSY, INTEREST, NEWEST, POLICY), (DETECT, INTEREST, NEWEST, OLDEST, POLICY)
 
 
 def measure(setting: Setting) -> Figures:
@@ -122,17 +123,18 @@ Template = dict[str, list[dict[str, Any]]]
 
 async def _template(database: str) -> Template:
     """The rows of the user of that name, by table."""
+    orders = {"user_states": "sequence", "snapshots": "sequence", "user_memory": "ring, slot"}
     connection = await asyncpg.connect(database)
     try:
         return {
             table: [
                 dict(row)
                 for row in await connection.fetch(
-                    f"SELECT * FROM {table} WHERE user_key = $1 ORDER BY sequence",  # noqa: S608 - one of two constants
+                    f"SELECT * FROM {table} WHERE user_key = $1 ORDER BY {order}",  # noqa: S608 - of constants
                     _key(TEMPLATE),
                 )
             ]
-            for table in ("user_states", "snapshots")
+            for table, order in orders.items()
         }
     finally:
         await connection.close()
@@ -161,10 +163,31 @@ INSERT INTO seen_events (domain, user_key, event_id, occurred_at)
 SELECT $1, user_key, 'filled-' || lpad(number::text, 8, '0'), now()
 FROM filled, generate_series(1, events) AS number ORDER BY user_key, number
 """
-SIZES = """
-SELECT relname AS table, pg_total_relation_size(oid) AS bytes FROM pg_class
-WHERE relname IN ('user_states', 'snapshots', 'seen_events')
+FILL_MEMORY = """
+INSERT INTO user_memory (domain, user_key, ring, slot, arrival, event_id, occurred_at, counted_at, weight, space, codes,
+                         scale)
+SELECT $1, user_key, kept.ring, kept.slot, kept.arrival, kept.event_id, kept.occurred_at, kept.counted_at, kept.weight,
+       $2, CASE WHEN whole THEN kept.codes ELSE substr(kept.codes, 1, $3) END, kept.scale
+FROM filled, unnest($4::smallint[], $5::smallint[], $6::bigint[], $7::text[], $8::timestamptz[], $9::timestamptz[],
+                    $10::real[], $11::bytea[], $12::real[])
+     AS kept (ring, slot, arrival, event_id, occurred_at, counted_at, weight, codes, scale)
+WHERE whole OR kept.slot < snapshots AND kept.ring = 0 ORDER BY user_key, kept.ring, kept.slot
 """
+FILL_SEEN_ITEMS = """
+INSERT INTO seen_items (domain, user_key, item_id, seen_at)
+SELECT $1, user_key, 'filled-' || number, now() FROM filled, generate_series(1, snapshots) AS number
+ORDER BY user_key, number
+"""
+FILL_MUTATIONS = """
+INSERT INTO mutations (domain, user_key, sequence, mutation_id, recorded_at, changed_at, kind, change, gained, lost,
+                       profile_id, sealed)
+SELECT $1, user_key, 1, gen_random_uuid(), at, at, 'novel', $2, '[{"topic": 1}]', '[]', $3, '\\x00'
+FROM (SELECT user_key, now() - random() * interval '1 year' AS at FROM filled WHERE NOT whole) AS others
+ORDER BY user_key
+"""
+"""Of one change of each of the others, within a year: for seven days back they are counted again and again."""
+FILLED = ("user_states", "snapshots", "seen_events", "user_memory", "seen_items", "mutations")
+SIZES = "SELECT relname AS table, pg_total_relation_size(oid) AS bytes FROM pg_class WHERE relname = ANY($1)"
 Row = tuple[bytes, bool, int, int]
 """A user to be filled in: key, whether with a whole state, snapshots, events."""
 
@@ -203,12 +226,21 @@ async def _fill(database: str, template: Template, rows: list[Row]) -> dict[str,
         values.insert(names.index("z") + 1, BULK_VECTOR_BYTES)
         await connection.execute(FILL_SNAPSHOTS, DEFAULT_DOMAIN, *values)
         await connection.execute(FILL_EVENTS, DEFAULT_DOMAIN)
-        for table in ("user_states", "snapshots", "seen_events"):
+        await connection.execute(FILL_MEMORY, DEFAULT_DOMAIN, *_memory(template["user_memory"]))
+        await connection.execute(FILL_SEEN_ITEMS, DEFAULT_DOMAIN)
+        await connection.execute(FILL_MUTATIONS, DEFAULT_DOMAIN, snapshot["change"], state["profile_id"])
+        for table in FILLED:
             await connection.execute(f"VACUUM (ANALYZE) {table}")
         await connection.execute("CHECKPOINT")  # now rather than while something is measured
-        return {row["table"]: row["bytes"] for row in await connection.fetch(SIZES)}
+        return {row["table"]: row["bytes"] for row in await connection.fetch(SIZES, FILLED)}
     finally:
         await connection.close()
+
+
+def _memory(rows: Sequence[dict[str, Any]]) -> list[Any]:
+    """What `FILL_MEMORY` is given: the space, how much is kept of the others' vectors, and each column of the rows."""
+    names = ("ring", "slot", "arrival", "event_id", "occurred_at", "counted_at", "weight", "codes", "scale")
+    return [rows[0]["space"], BULK_VECTOR_BYTES, *([row[name] for row in rows] for name in names)]
 
 
 def _turns(
@@ -246,6 +278,8 @@ def _requests(
             bodies.detect(place.judged[n % len(place.judged)], drawn(random, known, TEXTS))
             for n in range(call.requests)
         ]
+    if call is POLICY:  # of whole states and memories
+        return [Request(f"/users/{place.judged[n % len(place.judged)]}/policy") for n in range(call.requests)]
     ids = [place.read[n] for n in random.integers(len(place.read), size=call.requests)]
     if call is INTEREST:
         return [Request(f"/users/{user}/interest") for user in ids]
@@ -268,11 +302,12 @@ def section(figures: Figures) -> list[str]:
         (
             f"Each number of users is a database of its own on one Postgres, with a service of its own; all are asked "
             f"in turns. Users have {figures['snapshots_per_user']} snapshots each, copied by SQL from a user who went "
-            f"through the service. The {figures['judged_users']} users to whom behaviours are posted have whole states "
-            f"({figures['state_bytes'] / 1000:.1f} kB); of the others' states {figures['bulk_state_bytes']} bytes are "
-            f"kept, so that tables and indexes have all their rows but not all their width: {gigabytes:.1f} GB at "
-            f"{int(most):,} users. Reads go to users at random among those. Target: the median of a request at most "
-            f"{FLAT:g} times that of the smallest."
+            f"through the service. The {figures['judged_users']} users to whom behaviours are posted, and whose policy "
+            f"is asked for, have whole states ({figures['state_bytes'] / 1000:.1f} kB) and all behaviours that are "
+            f"kept one by one; of the others' states {figures['bulk_state_bytes']} bytes are kept, and two behaviours, "
+            f"two items seen and one change, so that no table or index is small, though not as wide as it would be: "
+            f"{gigabytes:.1f} GB at {int(most):,} users. Other reads go to users at random among those. Target: the "
+            f"median of a request at most {FLAT:g} times that of the smallest."
         ),
         "",
     ]
@@ -303,8 +338,9 @@ def _plans(found: Sequence[Figures], snapshots: int) -> list[str]:
         "### Query plans",
         "",
         (
-            f"Of every query of the repositories, as they send it, with {snapshots:,} snapshots. Target: none reads a "
-            f"table from end to end, {verdict(met=not scans)}{': ' + named if scans else ''}."
+            f"Of the repositories' queries about a user and about changes, as they send them, with {snapshots:,} "
+            f"snapshots; the catalogue's are in bench/results/recommend/index. Target: none reads a table from end to "
+            f"end, {verdict(met=not scans)}{': ' + named if scans else ''}."
         ),
         "",
         "| query | plan | sequential scan |",

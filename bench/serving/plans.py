@@ -16,6 +16,11 @@ from service.database.sessions import ReadSession, WriteSession, read_sessions, 
 from service.detect import repository as detect
 from service.detect.repository import NewSnapshot, SeenEvent, Update, User, Version
 from service.identity import UserKeys
+from service.mutations import repository as mutations
+from service.mutations.repository import Place
+from service.populations import repository as populations
+from service.recommendations import held_repository
+from service.recommendations import repository as recommendations
 from service.snapshots import repository as snapshots
 from service.users import repository as users
 
@@ -66,11 +71,12 @@ Call = Callable[[], Awaitable[object]]
 
 
 def _calls(engine: AsyncEngine, user: User) -> dict[str, Call]:
-    """Every query, in a transaction that is rolled back."""
+    """The queries about a user and about changes, each in a transaction that is rolled back."""
     now = datetime.now(UTC)
     keys = UserKeys(user.domain, user.key, "")
     page: dict[str, Any] = {"limit": 51, "before": None, "since": None, "until": None, "changes_only": False}
     range_ = {"since": now - timedelta(days=30), "until": now}
+    day = (now - timedelta(days=1), now)
 
     def of_page(**given: object) -> Call:
         return _reading(engine, lambda session: snapshots.page(session, user.domain, user.key, **(page | given)))
@@ -85,6 +91,30 @@ def _calls(engine: AsyncEngine, user: User) -> dict[str, Call]:
         "snapshots: page of a time range": of_page(**range_),
         "snapshots: page of changes": of_page(changes_only=True),
         "snapshots: page of changes in a time range, after a cursor": of_page(before=2, changes_only=True, **range_),
+        "mutations: those after a place": _reading(
+            engine, lambda session: mutations.after(session, Place(0, 0), domain=user.domain, limit=100)
+        ),
+        "mutations: as settled": _reading(engine, mutations.settled),
+        "populations: of every window": _connected(
+            engine, lambda connection: populations.recent(connection, user.domain, "a profile", now)
+        ),
+        "populations: by hour": _connected(
+            engine, lambda connection: populations.hourly(connection, user.domain, "a profile", *day)
+        ),
+        "populations: totals": _reading(engine, lambda session: populations.totals(session, user.domain, *day)),
+        "populations: in buckets": _reading(
+            engine,
+            lambda session: populations.buckets(session, user.domain, *day, width=timedelta(hours=1), origin=now),
+        ),
+        "populations: topics": _reading(
+            engine, lambda session: populations.topics(session, user.domain, "a profile", *day, lost=False)
+        ),
+        "recommendations: what is held": _reading(
+            engine, lambda session: held_repository.held(session, user.domain, user.key, "a space")
+        ),
+        "recommendations: items seen": _reading(
+            engine, lambda session: recommendations.seen(session, user.domain, user.key, 10_000)
+        ),
         "users: lock": _writing(engine, lambda session: users.lock(session, keys)),
         "users: is erased": _writing(engine, lambda session: users.is_erased(session, keys)),
         "users: erase": _writing(engine, lambda session: users.erase(session, keys, now)),
