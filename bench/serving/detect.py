@@ -10,6 +10,7 @@ from statistics import median
 
 import httpx
 import numpy as np
+import psutil  # type: ignore[import-untyped]  # ships no types
 
 from bench.serving.bodies import HISTORY, TEXTS, VARIANTS, Bodies, batches, drawn, items_of, tastes, users
 from bench.serving.load import Load, Outcome, Request, generator, quantiles_ms
@@ -152,17 +153,39 @@ async def _encode_each(encoder: OnnxEncoder, work: Sequence[Sequence[str]]) -> l
 
 @dataclass
 class _Cell:
-    """What came of one way to ask one server."""
+    """What came of one way to ask one server.
+
+    Attributes:
+        outcomes: one a repetition.
+        cpu: seconds of a core that the server's process took for each of them.
+    """
 
     outcomes: list[Outcome] = field(default_factory=list)
+    cpu: list[float] = field(default_factory=list)
+
+    def ask(
+        self, load: Load, server: Running, requests: Sequence[Request], *, connections: int, seconds: float
+    ) -> None:
+        """One repetition more."""
+        before = _busy_s(server)
+        outcome = load.closed(server.url, requests, connections=connections, seconds=seconds)
+        self.cpu.append(_busy_s(server) - before)
+        self.outcomes.append(check(outcome))
 
     def figures(self) -> Figures:
         return {
             "requests_per_second": round(median(outcome.goodput for outcome in self.outcomes), 1),
             "each": [round(outcome.goodput, 1) for outcome in self.outcomes],
             "latency_ms": quantiles_ms(np.concatenate([outcome.latency for outcome in self.outcomes])),
+            "cpu_ms": round(1000 * sum(self.cpu) / sum(len(outcome.latency) for outcome in self.outcomes), 2),
             "generator_cpu": round(max(outcome.cpu for outcome in self.outcomes), 2),
         }
+
+
+def _busy_s(server: Running) -> float:
+    """Seconds of a core that the server's process has taken."""
+    times = psutil.Process(server.pid).cpu_times()
+    return float(times.user + times.system)
 
 
 def _known_texts(setting: Setting, load: Load, ours: Running, bare: Running, own: Tastes) -> Figures:
@@ -175,13 +198,13 @@ def _known_texts(setting: Setting, load: Load, ours: Running, bare: Running, own
             order = (("service", ours), ("bare", bare))
             for name, server in order if repetition % 2 else reversed(order):
                 requests = _requests(bodies, random, own, variant, setting.lasting(2.0))
-                outcome = load.closed(server.url, requests, connections=connections, seconds=setting.lasting(2.0))
-                cells[(variant, connections), name].outcomes.append(check(outcome))
+                cell = cells[(variant, connections), name]
+                cell.ask(load, server, requests, connections=connections, seconds=setting.lasting(2.0))
     rows = []
-    for cell in CELLS:
-        service, limit = (cells[cell, name].figures() for name in ("service", "bare"))
+    for way in CELLS:
+        service, limit = (cells[way, name].figures() for name in ("service", "bare"))
         ratio = service["requests_per_second"] / limit["requests_per_second"]
-        rows.append({"sent_back": cell[0], "connections": cell[1], "service": service, "bare": limit, "ratio": ratio})
+        rows.append({"sent_back": way[0], "connections": way[1], "service": service, "bare": limit, "ratio": ratio})
     where = {
         f"{variant}, {connections} connection{'s' * (connections > 1)}": mean_breakdown(
             cells[(variant, connections), "service"].outcomes
@@ -247,13 +270,22 @@ def _section_known(known: Figures) -> list[str]:
             f"{verdict(met=most['ratio'] >= KNOWN_TARGET)}."
         ),
         "",
-        "| sent back | connections | requests a second | bare | ratio | p50, ms | bare | p99, ms | bare |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+        (
+            "CPU: milliseconds of a core that the server's process takes for a request. One process runs Python on one "
+            f"core at a time: at {MOST} connections that is what bounds both. For {KNOWN_TARGET:g} of the bare "
+            f"endpoint's throughput the service would have {most['bare']['cpu_ms'] / KNOWN_TARGET:.1f} ms for "
+            f"everything, of which what the bare endpoint does takes {most['bare']['cpu_ms']:.1f}. It takes "
+            f"{most['service']['cpu_ms']:.1f}."
+        ),
+        "",
+        "| sent back | connections | requests/s | bare | ratio | p50, ms | bare | p99, ms | bare | CPU, ms | bare |",
+        f"|{' --- |' * 11}",
     ]
     for cell in known["cells"]:
         service, bare = cell["service"], cell["bare"]
         latencies = [side["latency_ms"][name] for name in ("p50", "p99") for side in (service, bare)]
         cells = [cell["sent_back"], str(cell["connections"]), f"{service['requests_per_second']:,.0f}"]
+        latencies += [side["cpu_ms"] for side in (service, bare)]
         cells += [f"{bare['requests_per_second']:,.0f}", f"{cell['ratio']:.2f}", *(f"{ms:.1f}" for ms in latencies)]
         lines.append("| " + " | ".join(cells) + " |")
     return [*lines, "", *table(known["where"])]

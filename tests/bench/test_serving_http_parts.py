@@ -24,7 +24,7 @@ PLAN = {"Node Type": "Limit", "Plans": [{"Node Type": "Index Scan", "Index Name"
 
 
 def detect_figures(*, new: float, known: float) -> dict[str, Any]:
-    side = {"requests_per_second": 100.0, "latency_ms": LATENCIES}
+    side = {"requests_per_second": 100.0, "latency_ms": LATENCIES, "cpu_ms": 2.0}
     cells = [
         {"sent_back": sent_back, "connections": connections, "service": side, "bare": side, "ratio": known}
         for sent_back, connections in detect.CELLS
