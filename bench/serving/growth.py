@@ -34,6 +34,8 @@ JUDGED = 200
 BULK_STATE_BYTES, BULK_VECTOR_BYTES = 64, 64
 """Kept of the others' states and vectors: whole ones would be 18 GB for a million users, and their memory 60."""
 SNAPSHOTS = 2
+REPETITIONS = 13
+"""Of short turns: the speed of a machine that is shared drifts by more than the limit within a minute."""
 EVENTS = 20
 """Known events for each snapshot of a long history."""
 TEMPLATE = "template"
@@ -59,10 +61,10 @@ class _Call:
     requests: int
 
 
-DETECT, BUSY = _Call("POST /detect", 1, 120), _Call("POST /detect, 8 connections", 8, 240)
-INTEREST, NEWEST = _Call("GET /interest", 1, 150), _Call("GET /history", 1, 150)
-POLICY = _Call("GET /policy", 1, 150)
-OLDEST = _Call("GET /history, its oldest page", 1, 150)
+DETECT, BUSY = _Call("POST /detect", 1, 40), _Call("POST /detect, 8 connections", 8, 80)
+INTEREST, NEWEST = _Call("GET /interest", 1, 50), _Call("GET /history", 1, 50)
+POLICY = _Call("GET /policy", 1, 50)
+OLDEST = _Call("GET /history, its oldest page", 1, 50)
 SCALE_CALLS, HISTORY_CALLS = (DETECT, BUSY, INTEREST, NEWEST, POLICY), (DETECT, INTEREST, NEWEST, OLDEST, POLICY)
 
 
@@ -247,7 +249,7 @@ def _turns(
     setting: Setting, load: Load, known: Sequence[str], *, places: Sequence[_Place], calls: Sequence[_Call], what: str
 ) -> list[Figures]:
     """Every call at every place, in turns; the first repetition warms up."""
-    repetitions = 2 if setting.brief else 5
+    repetitions = 2 if setting.brief else REPETITIONS
     outcomes: dict[tuple[str, int], list[Outcome]] = {}
     bodies, random = Bodies(f"turns-{what}"), setting.random
     for repetition in range(repetitions):
