@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.responses import HTMLResponse
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADERS = {
@@ -23,6 +22,8 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 """Sent with every answer that has no header of its own by that name. Strict-Transport-Security is for who ends TLS."""
+_ENCODED = tuple((name.lower().encode("ascii"), value.encode("ascii")) for name, value in HEADERS.items())
+"""As they are sent: one look at an answer's own headers for all of these."""
 
 DOCS = "/docs"
 
@@ -41,9 +42,9 @@ class SecurityHeadersMiddleware:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                own = message.get("headers", ())
+                named = {name.lower() for name, _ in own}
+                message["headers"] = [*own, *(header for header in _ENCODED if header[0] not in named)]
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
