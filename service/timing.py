@@ -7,7 +7,7 @@ the framework's: parsing, checking, writing JSON.
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import Context, ContextVar, copy_context
+from contextvars import ContextVar
 from typing import Literal, NamedTuple, get_args
 
 Phase = Literal["queue", "tokenize", "encode", "detect", "database"]
@@ -91,13 +91,6 @@ def count_in_turn(spent: Mapping[Phase, float]) -> None:
         for phase, seconds in spent.items():
             ends += seconds
             timings.add(phase, seconds, ends)
-
-
-def uncounted() -> Context:
-    """A context like the present one in which nothing is counted: for what goes on beside a phase that is."""
-    context = copy_context()
-    context.run(_current.set, None)
-    return context
 
 
 @contextmanager

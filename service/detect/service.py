@@ -15,7 +15,6 @@ from service import timing
 from service.connected import connected
 from service.database.sessions import ReadSession
 from service.detect import repository
-from service.detect.ahead import reading_ahead
 from service.detect.answer import Answers
 from service.detect.decide import Decision, Stored, Taken, decide, restore
 from service.detect.incoming import Incoming, check
@@ -57,14 +56,8 @@ async def detect(resources: Resources, request: DetectRequest) -> DetectResponse
         EncoderSaturatedError: no room to encode; nothing is stored.
     """
     behaviors = check_request(resources, request)
-    if not request.options.persist:
-        (encoded,) = await encode(resources, [behaviors])
-        return await judge(resources, request, encoded)
-    keys = resources.keys_of(request.domain, request.user_id)
-    async with reading_ahead(resources, user_of(keys), ids_of(behaviors), behaviors) as ahead:
-        (encoded,) = await encode(resources, [behaviors])
-        known = await ahead()
-    return await judge(resources, request, encoded, known)
+    (encoded,) = await encode(resources, [behaviors])
+    return await judge(resources, request, encoded)
 
 
 async def detect_batch(resources: Resources, requests: Sequence[object]) -> list[BatchItem]:
@@ -168,20 +161,11 @@ async def _catalogued(resources: Resources, texts: Sequence[str]) -> Mapping[str
     return found
 
 
-async def judge(
-    resources: Resources, request: DetectRequest, behaviors: list[Incoming], known: Known | None = None
-) -> DetectResponse:
-    """Decide on encoded behaviours. What comes of them is stored in one transaction, committed before this returns.
-
-    Args:
-        resources: of the app.
-        request: that they came with.
-        behaviors: with their vectors.
-        known: what was stored of the user, where it was read before.
-    """
+async def judge(resources: Resources, request: DetectRequest, behaviors: list[Incoming]) -> DetectResponse:
+    """Decide on encoded behaviours. What comes of them is stored in one transaction, committed before this returns."""
     keys = resources.keys_of(request.domain, request.user_id)
     judging = Judging(resources, request, keys, behaviors)
-    answer = await (judging.write(known) if request.options.persist else judging.read())
+    answer = await (judging.write() if request.options.persist else judging.read())
     took_in(resources, answer, stored=request.options.persist)
     return await released(resources, request, judging.user.key, answer)
 
@@ -208,16 +192,6 @@ async def released(
     return await releases.with_vectors(resources, resources.privacy, answer, user_key, request.options.encoding_format)
 
 
-def user_of(keys: UserKeys) -> User:
-    """Whom behaviours are stored for: the user under the present key."""
-    return User(keys.domain, keys.present, keys.key_id)
-
-
-def ids_of(behaviors: Sequence[Incoming]) -> list[str]:
-    """Each event once."""
-    return list(dict.fromkeys(behavior.event_id for behavior in behaviors))
-
-
 class Judging:
     """One request on its way through the database."""
 
@@ -225,24 +199,21 @@ class Judging:
         self.resources = resources
         self.request = request
         self.keys = keys
-        self.user = user_of(keys)
+        self.user = User(keys.domain, keys.present, keys.key_id)
         self.behaviors = behaviors
         self.params = resources.params
         self.rule = Rule(request.options.detector, request.options.threshold)
-        self.ids = ids_of(behaviors)
+        self.ids = list(dict.fromkeys(behavior.event_id for behavior in behaviors))
 
-    async def write(self, known: Known | None = None) -> DetectResponse:
+    async def write(self) -> DetectResponse:
         """Take in what is new, store state and snapshots.
 
         Without a lock at first: the state is saved only if it is still the one that was read. A user who is new, or
         whom others keep writing for, is locked, so that each request waits its turn and none starves.
-
-        Args:
-            known: what was stored of the user, where it was read before.
         """
         async with connected(self.resources) as connection:
             for _ in range(UNLOCKED_TRIES):
-                known = known or await self._read(connection)
+                known = await self._read(connection)
                 if known.version is None:
                     break
                 stored = self._restore(known)
@@ -252,7 +223,6 @@ class Judging:
                 decision = await self._decide(stored, new)
                 if await self._save(connection, known.version, decision, new):
                     return self._answers(rejected).stored(decision, accepted=len(new))
-                known = None  # of no use any more
         return await self._write_locked()
 
     async def read(self) -> DetectResponse:
