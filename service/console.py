@@ -17,6 +17,8 @@ MISUSED = 2
 UNFINISHED = 3
 WIDE = 240
 """Columns of a table that goes to a program."""
+OF_LOGS = frozenset({"calibrate", "evaluate", "replay"})
+"""Commands that need the extra `calibrate`."""
 
 
 def load_command(name: str) -> ModuleType:
@@ -24,6 +26,8 @@ def load_command(name: str) -> ModuleType:
     try:
         return importlib.import_module(f"service.commands.{name}")
     except ModuleNotFoundError as error:
+        if name not in OF_LOGS:  # then swerve itself is not whole
+            raise
         fail(f"swerve {name} needs the package {error.name}: pip install 'swerve[calibrate]'", MISUSED)
 
 
@@ -43,6 +47,8 @@ def run_command(action: Callable[[], None]) -> None:
         fail(str(error), MISUSED)
     except OperatorError as error:
         fail(str(error), FAILED)
+    except BrokenPipeError:  # who reads has seen enough; typer ends quietly
+        raise
     except OSError as error:
         fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", FAILED)
     except DBAPIError as error:

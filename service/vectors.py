@@ -1,4 +1,4 @@
-"""How vectors are held everywhere: of texts, of interests, of items."""
+"""How vectors are calculated with: of texts, of interests, of items."""
 
 import numpy as np
 from numpy.typing import NDArray

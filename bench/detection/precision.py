@@ -52,6 +52,8 @@ def main(  # noqa: PLR0917 - typer passes them by name
         if None in folders:
             console.print(f"{name}: left out, it needs --multilingual and --other-multilingual")
             continue
+        if name == CHINESE and [read_manifest(folder).precision for folder in folders if folder] != names:
+            raise typer.BadParameter(f"the multilingual models are not of the precisions {' and '.join(names)}")
         console.print(name)
         source = SOURCES[name](data, SEED)
         seen = {
@@ -153,7 +155,7 @@ def page(told: dict[str, Any]) -> list[str]:
 
 def _share(found: list[float]) -> str:
     value, low, high = found
-    return f"{value:.1%} ({low * 100:.0f}–{high * 100:.0f})"
+    return f"{value:.1%} ({low * 100:.1f}–{high * 100:.1f})"
 
 
 if __name__ == "__main__":

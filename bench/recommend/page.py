@@ -63,8 +63,9 @@ KINDS = (
     "regimes. What others took up is counted at 48 moments in the time of a set, as the service counts it from time to "
     "time, from the same people as popularity; the person's own steps are left out where it is learnt how far to "
     "follow it. Differences from the service: vectors are whole instead of 8 bits a component, the kernel's mean is "
-    "taken over the whole catalogue instead of a sample, everything is ranked instead of the index's candidates, and "
-    "there is no exploration nor diversity."
+    "taken over the whole catalogue instead of a sample, everything is ranked instead of the index's candidates, an "
+    "item whose first behaviour is forgotten with its regime is not new again, and there is no exploration nor "
+    "diversity."
 )
 
 
@@ -136,6 +137,8 @@ def _set(name: str, told: Mapping[str, Any], means: list[str]) -> list[str]:
     fixed = [memory for prior in (NO_PRIOR, SHIPPED) for memory in fixed_names(prior)]
     regimes = [named(expert, prior) for prior in (NO_PRIOR, SHIPPED) for expert in REGIMES]
     lines += _table(told, [*SHOWN, *means, *fixed, *regimes, *OURS, SASREC])
+    worth = (f"{phase} {_ratio(told['detector'][phase])}" for phase in (ALL, *PHASES))
+    lines += [f"What the detector is worth, as the policy's hit rate by that without it: {', '.join(worth)}.", ""]
     if told["sequential_missing"]:
         lines += [f"No {SASREC} here: {told['sequential_missing']}.", ""]
     else:
@@ -186,13 +189,15 @@ def _returning(told: Mapping[str, Any]) -> list[str]:
 
 
 def _tuning(told: Mapping[str, Any]) -> list[str]:
+    machine = told["machine"]
     lines = [
         "## Constants",
         "",
         (
-            f"The same constants for all sets, compared on {told['people']} of each set's fit people (of planted "
-            "topics, others made up from the same titles, with changes), whose popularity is their own. Hit rate at "
-            "20, and the geometric mean over the sets relative to the shipped constant, which is in bold."
+            f"{machine['date']}, commit {machine['commit']}. The same constants for all sets, compared on "
+            f"{told['people']} of each set's fit people (of planted topics, others made up from the same titles, with "
+            "changes), whose popularity is their own. Hit rate at 20, and the geometric mean over the sets relative to "
+            "the shipped constant, which is in bold."
         ),
         "",
     ]

@@ -224,6 +224,11 @@ def _requests(bodies: Bodies, random: np.random.Generator, own: Tastes, variant:
     return [bodies.detect(user, drawn(random, texts, TEXTS), VARIANTS[variant]) for user, texts in turns]
 
 
+def _cores(side: Figures) -> float:
+    """Of how many cores the server's process had the time."""
+    return float(side["requests_per_second"] * side["cpu_ms"] / 1000)
+
+
 def section(figures: Figures) -> list[str]:
     """The two comparisons with their targets, and where the time goes."""
     return [*_section_new(figures["new"]), *_section_known(figures["known"])]
@@ -271,10 +276,11 @@ def _section_known(known: Figures) -> list[str]:
         ),
         "",
         (
-            "CPU: milliseconds of a core that the server's process takes for a request. One process runs Python on one "
-            f"core at a time: at {MOST} connections that is what bounds both. For {KNOWN_TARGET:g} of the bare "
-            f"endpoint's throughput the service would have {most['bare']['cpu_ms'] / KNOWN_TARGET:.1f} ms for "
-            f"everything, of which what the bare endpoint does takes {most['bare']['cpu_ms']:.1f}. It takes "
+            "CPU: milliseconds of a core that the server's process takes for a request. A process runs Python on one "
+            f"core at a time, of which at {MOST} connections the service's keeps {_cores(most['service']):.0%} busy, "
+            f"the bare endpoint's {_cores(most['bare']):.0%}. For {KNOWN_TARGET:g} of the bare endpoint's throughput "
+            f"the service would have {1000 / (KNOWN_TARGET * most['bare']['requests_per_second']):.1f} ms a request "
+            f"at most, of which what the bare endpoint does takes {most['bare']['cpu_ms']:.1f}. It takes "
             f"{most['service']['cpu_ms']:.1f}."
         ),
         "",

@@ -276,18 +276,21 @@ def _requests(
     call: _Call, place: _Place, bodies: Bodies, random: np.random.Generator, known: Sequence[str]
 ) -> list[Request]:
     if call in (DETECT, BUSY):
-        return [
-            bodies.detect(place.judged[n % len(place.judged)], drawn(random, known, TEXTS))
-            for n in range(call.requests)
-        ]
+        return [bodies.detect(user, drawn(random, known, TEXTS)) for user in _some(place.judged, call.requests, random)]
     if call is POLICY:  # of whole states and memories
-        return [Request(f"/users/{place.judged[n % len(place.judged)]}/policy") for n in range(call.requests)]
-    ids = [place.read[n] for n in random.integers(len(place.read), size=call.requests)]
+        return [Request(f"/users/{user}/policy") for user in _some(place.judged, call.requests, random)]
+    ids = _some(place.read, call.requests, random)
     if call is INTEREST:
         return [Request(f"/users/{user}/interest") for user in ids]
     # As many on a page whatever the history's length: else a longer one would cost more by what is sent.
     oldest = "" if call is NEWEST else f"&cursor={make_cursor(11)}"
     return [Request(f"/users/{user}/history?limit=10{oldest}") for user in ids]
+
+
+def _some(users: Sequence[str], number: int, random: np.random.Generator) -> list[str]:
+    """Users at random, each as often as any other within one."""
+    rounds = -(-number // len(users))
+    return [users[n] for _ in range(rounds) for n in random.permutation(len(users))][:number]
 
 
 def ratio(row: Figures) -> float:
@@ -340,9 +343,9 @@ def _plans(found: Sequence[Figures], snapshots: int) -> list[str]:
         "### Query plans",
         "",
         (
-            f"Of the repositories' queries about a user and about changes, as they send them, with {snapshots:,} "
-            f"snapshots; the catalogue's are in bench/results/recommend/index. Target: none reads a table from end to "
-            f"end, {verdict(met=not scans)}{': ' + named if scans else ''}."
+            f"Of these queries of the repositories about a user and about changes, as they send them, with "
+            f"{snapshots:,} snapshots; what the catalogue is asked is in bench/results/recommend/index. Target: none "
+            f"reads a table from end to end, {verdict(met=not scans)}{': ' + named if scans else ''}."
         ),
         "",
         "| query | plan | sequential scan |",

@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import event
+from sqlalchemy import event, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bench.serving.phases import Figures
 from service.database.engine import make_engine
 from service.database.sessions import ReadSession, WriteSession, read_sessions, write_sessions
+from service.database.tables import SnapshotRow, UserStateRow
 from service.detect import repository as detect
 from service.detect.repository import NewSnapshot, SeenEvent, Update, User, Version
 from service.identity import UserKeys
@@ -29,7 +30,7 @@ Sent = tuple[str, Any]
 
 
 async def plans(database: str, user: User) -> list[Figures]:
-    """For each query of the repositories, the nodes of its plan. Nothing is altered.
+    """For each of the queries below, the nodes of its plan. Nothing is altered.
 
     Args:
         database: its address.
@@ -37,9 +38,10 @@ async def plans(database: str, user: User) -> list[Figures]:
     """
     engine = make_engine(database)
     try:
+        space, profile_id = await _judged_by(engine, user)
         return [
             {"query": name, "nodes": [node for sent in caught for node in await _explain(engine, sent)]}
-            for name, call in _calls(engine, user).items()
+            for name, call in _calls(engine, user, space, profile_id).items()
             if (caught := await _caught(engine, call))
         ]
     finally:
@@ -70,13 +72,22 @@ def described(plan: Figures) -> str:
 Call = Callable[[], Awaitable[object]]
 
 
-def _calls(engine: AsyncEngine, user: User) -> dict[str, Call]:
+async def _judged_by(engine: AsyncEngine, user: User) -> tuple[str, str]:
+    """The space and the profile of the user's state, so that the planner expects what there is."""
+    query = select(UserStateRow.space, UserStateRow.profile_id).where(UserStateRow.user_key == user.key)
+    async with engine.connect() as connection:
+        row = (await connection.execute(query)).one_or_none()
+    return (row.space or "", row.profile_id or "") if row else ("", "")
+
+
+def _calls(engine: AsyncEngine, user: User, space: str, profile_id: str) -> dict[str, Call]:
     """The queries about a user and about changes, each in a transaction that is rolled back."""
     now = datetime.now(UTC)
     keys = UserKeys(user.domain, user.key, "")
+    moving = UserKeys(user.domain, b"the present key", "present", (user.key,))
     page: dict[str, Any] = {"limit": 51, "before": None, "since": None, "until": None, "changes_only": False}
     range_ = {"since": now - timedelta(days=30), "until": now}
-    day = (now - timedelta(days=1), now)
+    week, month = ((now - timedelta(days=days), now) for days in (7, 28))
 
     def of_page(**given: object) -> Call:
         return _reading(engine, lambda session: snapshots.page(session, user.domain, user.key, **(page | given)))
@@ -96,29 +107,36 @@ def _calls(engine: AsyncEngine, user: User) -> dict[str, Call]:
         ),
         "mutations: as settled": _reading(engine, mutations.settled),
         "populations: of every window": _connected(
-            engine, lambda connection: populations.recent(connection, user.domain, "a profile", now)
+            engine, lambda connection: populations.recent(connection, user.domain, profile_id, now)
         ),
         "populations: by hour": _connected(
-            engine, lambda connection: populations.hourly(connection, user.domain, "a profile", *day)
+            engine, lambda connection: populations.hourly(connection, user.domain, profile_id, *month)
         ),
-        "populations: totals": _reading(engine, lambda session: populations.totals(session, user.domain, *day)),
+        "populations: totals": _reading(engine, lambda session: populations.totals(session, user.domain, *week)),
         "populations: in buckets": _reading(
             engine,
-            lambda session: populations.buckets(session, user.domain, *day, width=timedelta(hours=1), origin=now),
+            lambda session: populations.buckets(session, user.domain, *week, width=timedelta(hours=1), origin=now),
         ),
         "populations: topics": _reading(
-            engine, lambda session: populations.topics(session, user.domain, "a profile", *day, lost=False)
+            engine, lambda session: populations.topics(session, user.domain, profile_id, *week, lost=False)
         ),
         "recommendations: what is held": _reading(
-            engine, lambda session: held_repository.held(session, user.domain, user.key, "a space")
+            engine, lambda session: held_repository.held(session, user.domain, user.key, space)
         ),
         "recommendations: items seen": _reading(
             engine, lambda session: recommendations.seen(session, user.domain, user.key, 10_000)
         ),
         "users: lock": _writing(engine, lambda session: users.lock(session, keys)),
         "users: is erased": _writing(engine, lambda session: users.is_erased(session, keys)),
+        "users: under which key": _reading(engine, lambda session: users.held_under(session, moving)),
+        "users: moved to the present key": _writing(engine, lambda session: users.bring(session, moving)),
+        "users: a page of an export": _reading(engine, lambda session: _first(users.pages(session, SnapshotRow, keys))),
         "users: erase": _writing(engine, lambda session: users.erase(session, keys, now)),
     }
+
+
+async def _first(pages: AsyncIterator[object]) -> object:
+    return await anext(pages, None)
 
 
 def _update(now: datetime) -> Update:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from bench.serving import detect, growth, overload
@@ -24,9 +25,10 @@ PLAN = {"Node Type": "Limit", "Plans": [{"Node Type": "Index Scan", "Index Name"
 
 
 def detect_figures(*, new: float, known: float) -> dict[str, Any]:
-    side = {"requests_per_second": 100.0, "latency_ms": LATENCIES, "cpu_ms": 2.0}
+    service = {"requests_per_second": 100.0, "latency_ms": LATENCIES, "cpu_ms": 9.0}
+    bare = {"requests_per_second": 400.0, "latency_ms": LATENCIES, "cpu_ms": 1.5}
     cells = [
-        {"sent_back": sent_back, "connections": connections, "service": side, "bare": side, "ratio": known}
+        {"sent_back": sent_back, "connections": connections, "service": service, "bare": bare, "ratio": known}
         for sent_back, connections in detect.CELLS
     ]
     return {
@@ -49,6 +51,14 @@ def test_detect_says_which_targets_are_missed(new: float, known: float, missed: 
     page = "\n".join(detect.section(detect_figures(new=new, known=known)))
     assert page.count("**missed**") == missed
     assert f"{new:.2f} times" in page
+
+
+def test_detect_says_what_processor_time_the_target_leaves() -> None:
+    page = "\n".join(detect.section(detect_figures(new=1.1, known=0.6)))
+    assert "the service's keeps 90% busy, the bare endpoint's 60%." in page
+    assert "the service would have 3.6 ms a request at most" in page
+    assert "what the bare endpoint does takes 1.5. It takes 9.0." in page
+    assert "| nothing | 64 | 100 | 400 | 0.60 | 10.0 | 10.0 | 30.0 | 30.0 | 9.0 | 1.5 |" in page
 
 
 def overload_outcome() -> Outcome:
@@ -128,6 +138,14 @@ def test_growth_says_which_targets_are_missed(last: float, plan: dict[str, Any],
     page = "\n".join(growth.section(growth_figures(last=last, plan=plan)))
     assert page.count("**missed**") == missed
     assert ("snapshots: page reads snapshots" in page) == (plan is SCAN)
+
+
+def test_requests_go_to_every_user_in_turn_and_begin_anywhere() -> None:
+    users, random = [f"u{n}" for n in range(7)], np.random.default_rng(1)
+    drawn = [growth._some(users, 3, random) for _ in range(40)]
+    assert all(len(set(some)) == 3 for some in drawn)
+    assert {user for some in drawn for user in some} == set(users)
+    assert sorted(growth._some(users, 14, random)) == sorted(users * 2)
 
 
 def test_sequential_scans_are_found_below_other_nodes() -> None:

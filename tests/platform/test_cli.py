@@ -12,13 +12,23 @@ import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import httpx
 import pytest
 
 from service import __version__
-from service.database.embedded import EmbeddedPostgres
+from service.access.start import ExposedError
+from service.console import load_command, run_command
+from service.database.embedded import EmbeddedPostgres, EmbeddedPostgresError
+from service.database.engine import DatabaseAwayError
+from service.database.migrate import MigrationError
+from service.detection.profile import ProfileError
+from service.encoder import ModelFolderError
+from service.errors import InputError, MisuseError, OperatorError, StartError
+from service.identity import UserKeySecretError
+from service.server import PortError
 
 Postmasters = Callable[[Path], list[int]]
 
@@ -238,7 +248,7 @@ def test_told_to_stop_while_starting_it_leaves_nothing_running(
     assert postmasters(tmp_path / "data") == []
 
 
-def test_commands_that_judge_nothing_load_neither_the_app_nor_the_compiler() -> None:
+def test_keys_and_schema_are_looked_after_without_the_app_and_the_compiler() -> None:
     program = """
         import importlib, sys
         import service.cli
@@ -257,3 +267,48 @@ def test_commands_that_judge_nothing_load_neither_the_app_nor_the_compiler() -> 
         timeout=60,
     )
     assert done.stdout.splitlines() == ["", "fastapi numba onnxruntime uvicorn"]
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (MisuseError, 2), (InputError, 2), (ModelFolderError, 2), (ProfileError, 2),
+        (OperatorError, 1), (StartError, 1), (ExposedError, 1), (EmbeddedPostgresError, 1), (DatabaseAwayError, 1),
+        (MigrationError, 1), (UserKeySecretError, 1), (PortError, 1), (OSError, 1),
+    ],
+)  # fmt: skip
+def test_what_an_operator_can_mend_is_one_line(
+    error: type[Exception], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails() -> None:
+        raise error("this is wrong;\nmend it so")
+
+    with pytest.raises(SystemExit) as left:
+        run_command(fails)
+    assert left.value.code == code
+    assert capsys.readouterr().err == "swerve: this is wrong; mend it so\n"
+
+
+def test_who_has_seen_enough_of_an_output_is_told_no_failure() -> None:
+    """As by `swerve openapi | head`."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "service", "openapi"],
+        env=environment_for({}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    process.wait(60)
+
+
+@pytest.mark.parametrize("command", ["keys", "replay"])
+def test_only_commands_on_logs_name_the_extra(command: str, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setitem(sys.modules, f"service.commands.{command}", None)
+    with pytest.raises(ModuleNotFoundError if command == "keys" else SystemExit):
+        load_command(command)
+    assert ("pip install 'swerve[calibrate]'" in capsys.readouterr().err) == (command == "replay")
