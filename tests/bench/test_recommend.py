@@ -275,7 +275,8 @@ def test_the_page_and_its_plot_say_what_was_measured(told: dict[str, Any], world
     about = {"set": "topics", "held_out": 24, "fit": 24, "most_behaviors": 250, "machine": {
         "date": "2026-01-01", "cpu": "any", "python": "3.11", "commit": "abc"}}  # fmt: skip
     back = of_returning(world, lambda _: None)
-    tuning = {"machine": {"date": "2025-12-31", "commit": "def"}, "people": 1, "shipped": {"memory": "128"}, "grids": {"memory": {"128": {"topics": 0.1}}},
+    tuning = {"machine": {"date": "2025-12-31", "commit": "def"}, "people": 1,
+              "shipped": {"memory": "128"}, "grids": {"memory": {"128": {"topics": 0.1}}},
               "means": {"topics": {"half-life": "mean, half-life 5", "last": "mean of the last 5"}}}  # fmt: skip
     for name, what in (("topics", about | told), ("returning", back), ("tuning", tuning)):
         (tmp_path / f"{name}.json").write_text(json.dumps(what), encoding="utf-8")
