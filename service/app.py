@@ -216,10 +216,7 @@ async def open_resources(
             )
         if engine is None:
             engine = await stack.enter_async_context(open_engine(settings))
-        if settings.migrate_on_start:
-            await migrate.upgrade(engine)
-        elif not await migrate.is_current(engine):
-            raise StartError("the database's schema is not current; run `swerve migrate`")
+        await migrate.require_current(engine, upgrading=settings.migrate_on_start)
         secret = await asyncio.to_thread(load_secret, settings)
         others = tuple(other for other in await asyncio.to_thread(load_other_secrets, settings) if other != secret)
         async with write_sessions(engine).begin() as session:

@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from service.access import service
 from service.access.keys import Key
 from service.database import migrate
-from service.database.migrate import MigrationError
 from service.database.opening import open_engine
 from service.settings import Settings
 
@@ -83,10 +82,8 @@ def _run(settings: Settings, work: Callable[[AsyncEngine], Awaitable[T]]) -> T:
 
 async def _with_engine(settings: Settings, work: Callable[[AsyncEngine], Awaitable[T]]) -> T:
     async with open_engine(settings) as engine:
-        if settings.migrate_on_start:
-            await migrate.upgrade(engine)  # the first key may be made before the first start
-        elif not await migrate.is_current(engine):
-            raise MigrationError("the database's schema is not current; run `swerve migrate`")
+        # The first key may be made before the first start.
+        await migrate.require_current(engine, upgrading=settings.migrate_on_start)
         return await work(engine)
 
 

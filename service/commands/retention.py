@@ -9,7 +9,6 @@ from rich.table import Table
 
 from service.database import migrate
 from service.database.opening import open_engine
-from service.errors import StartError
 from service.retention.cleanups import cleanups
 from service.retention.rules import Cutoffs
 from service.retention.service import Run
@@ -46,7 +45,6 @@ async def _run(settings: Settings, *, dry_run: bool) -> tuple[Cutoffs, dict[str,
     now = datetime.now(UTC)
     cutoffs = Cutoffs.of(settings, now)
     async with open_engine(settings) as engine:
-        if not await migrate.is_current(engine):
-            raise StartError("the database's schema is not current; run `swerve migrate`")
+        await migrate.require_current(engine)
         one = Run(engine, cutoffs, now, cleanups=cleanups(settings))
         return cutoffs, dict(await (one.count() if dry_run else one.remove()))

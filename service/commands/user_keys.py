@@ -15,7 +15,7 @@ from service.commands.progress import progress_bar
 from service.database import migrate
 from service.database.opening import open_engine
 from service.database.sessions import read_sessions, write_sessions
-from service.errors import InputError, StartError
+from service.errors import InputError
 from service.identity import check_secret, key_id, load_other_secrets, load_secret, user_keys
 from service.settings import Settings
 from service.users import repository
@@ -113,6 +113,5 @@ async def _opened(settings: Settings) -> AsyncIterator[tuple[AsyncEngine, Secret
     present = load_secret(settings)
     secrets = Secrets(present, tuple(other for other in load_other_secrets(settings) if other != present))
     async with open_engine(settings) as engine:
-        if not await migrate.is_current(engine):
-            raise StartError("the database's schema is not current; run `swerve migrate`")
+        await migrate.require_current(engine)
         yield engine, secrets

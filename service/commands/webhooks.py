@@ -12,7 +12,6 @@ from rich.table import Table
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from service.database import migrate
-from service.database.migrate import MigrationError
 from service.database.opening import open_engine
 from service.database.sessions import ReadSession, WriteSession, read_sessions, write_sessions
 from service.deliveries.start import open_sender
@@ -178,10 +177,7 @@ def _run(settings: Settings, work: Callable[[AsyncEngine], Awaitable[T]]) -> T:
 
 async def _with_engine(settings: Settings, work: Callable[[AsyncEngine], Awaitable[T]]) -> T:
     async with open_engine(settings) as engine:
-        if settings.migrate_on_start:
-            await migrate.upgrade(engine)
-        elif not await migrate.is_current(engine):
-            raise MigrationError("the database's schema is not current; run `swerve migrate`")
+        await migrate.require_current(engine, upgrading=settings.migrate_on_start)
         return await work(engine)
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import migrations
-from service.errors import OperatorError
+from service.errors import OperatorError, StartError
 
 T = TypeVar("T")
 
@@ -62,6 +62,23 @@ async def current(engine: AsyncEngine) -> str | None:
 async def is_current(engine: AsyncEngine) -> bool:
     """Whether the database is at this version's newest revision."""
     return await current(engine) == head()
+
+
+async def require_current(engine: AsyncEngine, *, upgrading: bool = False) -> None:
+    """See to it that the schema is up to date, or refuse to go on.
+
+    Args:
+        engine: of the database.
+        upgrading: bring it up to date where it is not.
+
+    Raises:
+        StartError: it is not up to date.
+        MigrationError: it cannot be brought up to date.
+    """
+    if upgrading:
+        await upgrade(engine)
+    elif not await is_current(engine):
+        raise StartError("the database's schema is not current; run `swerve migrate`")
 
 
 async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
