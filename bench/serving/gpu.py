@@ -19,9 +19,10 @@ from bench.serving.card import Arithmetic, measured_limit
 from bench.serving.encoder import BRIEF, CALLERS, Size, export_as, repetition, shares, speed_table, text_sets
 from bench.serving.pairs import in_pairs, ratio_cell, target_line
 from bench.serving.setting import Setting
-from service.encoder import Manifest, OnnxEncoder, Vectors, read_manifest
+from service.encoder import Manifest, OnnxEncoder, read_manifest
 from service.encoder.session import CPU, CUDA, cuda_usable, session_options
 from service.encoder.tokenization import TextTokenizer, Tokens
+from service.vectors import Vectors
 
 TITLE = "GPU: the engine in fp16 beside the bare session, the card and sentence-transformers"
 PRECISION = "fp16"

@@ -1,6 +1,6 @@
 """The encoder: texts in, unit vectors out. `contract` is all that the rest of the service needs to know."""
 
-from service.encoder.contract import Encoded, Encoder, EncoderSaturatedError, ModelInfo, Permit, Vectors
+from service.encoder.contract import Encoded, Encoder, EncoderSaturatedError, ModelInfo, Permit
 from service.encoder.engine import OnnxEncoder
 from service.encoder.errors import EncoderClosedError, EncodingFailedError, ModelFolderError
 from service.encoder.fake import FakeEncoder
@@ -20,6 +20,5 @@ __all__ = [
     "ModelInfo",
     "OnnxEncoder",
     "Permit",
-    "Vectors",
     "read_manifest",
 ]

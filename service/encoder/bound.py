@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import onnxruntime
 
-from service.encoder.contract import Vectors
 from service.encoder.manifest import GraphSpec
 from service.encoder.tokenization import Ids
+from service.vectors import Vectors
 
 BATCH_TOKENS = 16384
 """Tokens of a batch at most, padding included, except for a text that is longer by itself."""

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from service.encoder.stats import EncoderStats, Listener
+from service.vectors import Vectors
 
-Vectors = NDArray[np.float32]
 Permit = NewType("Permit", int)
 """The right to have that many texts encoded; only `Encoder.admit` makes one."""
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from service.encoder.batching import BatchPolicy, Pool, cheapest_group
 from service.encoder.bound import BATCH_TOKENS
-from service.encoder.contract import Encoded, ModelInfo, Permit, Vectors
+from service.encoder.contract import Encoded, ModelInfo, Permit
 from service.encoder.errors import EncoderClosedError, EncodingFailedError, ModelFolderError
 from service.encoder.manifest import Manifest, read_manifest
 from service.encoder.permits import Permits
@@ -23,6 +23,7 @@ from service.encoder.session import CPU, Graph, open_graph
 from service.encoder.stats import EncoderStats, Listener, Listeners, Run
 from service.encoder.tokenization import TextTokenizer, Tokens
 from service.encoder.work import Call, Work, WorkBoard
+from service.vectors import Vectors
 
 _log = logging.getLogger(__name__)
 

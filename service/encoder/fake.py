@@ -11,10 +11,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from service.encoder.contract import Encoded, ModelInfo, Permit, Vectors
+from service.encoder.contract import Encoded, ModelInfo, Permit
 from service.encoder.errors import EncoderClosedError
 from service.encoder.permits import Permits
 from service.encoder.stats import EncoderStats, Listener, Listeners, Run
+from service.vectors import Vectors
 
 # A run of letters and digits, or one ideograph, or one of anything else that is not a space (an emoji).
 _WORD = re.compile(r"[\u3400-\u9fff]|[^\W\u3400-\u9fff]+|[^\w\s]")

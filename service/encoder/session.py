@@ -13,10 +13,10 @@ import numpy as np
 import onnxruntime
 
 from service.encoder.bound import BoundGraph
-from service.encoder.contract import Vectors
 from service.encoder.errors import ModelFolderError
 from service.encoder.manifest import MODEL_FILE, GraphSpec, Manifest
 from service.encoder.tokenization import Ids
+from service.vectors import Vectors
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"

@@ -14,9 +14,10 @@ import numpy as np
 from cachetools import LRUCache
 from numpy.typing import NDArray
 
-from service.encoder.contract import Encoded, Spent, Vectors
+from service.encoder.contract import Encoded, Spent
 from service.encoder.errors import EncoderClosedError, EncodingFailedError
 from service.encoder.tokenization import Tokens
+from service.vectors import Vectors
 
 Key = bytes
 _CANARY: Key = b"canary"  # the keys of texts are longer

@@ -13,7 +13,8 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from service.encoder import Manifest, Vectors
+from service.encoder import Manifest
+from service.vectors import Vectors
 
 DIM = 8
 CANARY = "trail running shoes"

@@ -7,11 +7,12 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from service.encoder import OnnxEncoder, Vectors, read_manifest
+from service.encoder import OnnxEncoder, read_manifest
 from service.encoder.bound import BATCH_TOKENS, DEPTH, LENGTHS, BoundGraph, Shapes
 from service.encoder.manifest import MODEL_FILE
 from service.encoder.session import session_options
 from service.encoder.tokenization import TextTokenizer
+from service.vectors import Vectors
 
 pytestmark = pytest.mark.anyio
 

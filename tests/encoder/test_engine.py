@@ -16,11 +16,11 @@ from service.encoder import (
     EncoderSaturatedError,
     EncodingFailedError,
     OnnxEncoder,
-    Vectors,
     read_manifest,
 )
 from service.encoder.tokenization import Ids, TextTokenizer
 from service.encoder.work import WorkBoard
+from service.vectors import Vectors
 
 pytestmark = pytest.mark.anyio
 

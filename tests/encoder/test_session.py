@@ -10,8 +10,9 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from service.encoder import OnnxEncoder, Vectors, read_manifest, session
+from service.encoder import OnnxEncoder, read_manifest, session
 from service.encoder.session import CPU, CUDA, available_cpus, cuda_usable, open_graph, session_options
+from service.vectors import Vectors
 
 REPOSITORY = Path(__file__).parents[2]
 

@@ -5,8 +5,9 @@ import asyncio
 import numpy as np
 import pytest
 
-from service.encoder import EncoderClosedError, Vectors
+from service.encoder import EncoderClosedError
 from service.encoder.work import Call, WorkBoard
+from service.vectors import Vectors
 
 pytestmark = pytest.mark.anyio
 

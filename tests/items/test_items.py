@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from service.encoder import FakeEncoder
-from service.encoder.contract import Encoded, EncoderSaturatedError, Permit, Vectors
+from service.encoder.contract import Encoded, EncoderSaturatedError, Permit
 from service.encoder.errors import EncodingFailedError
 from service.encoder.stats import EncoderStats
 from service.items import repository, worker, write_repository
@@ -19,6 +19,7 @@ from service.items.upkeep import Upkeep
 from service.items.worker import BATCH_TEXTS, Worker
 from service.retention.cleanups import cleanups
 from service.settings import Settings
+from service.vectors import Vectors
 from tests.items.conftest import Open, Service, execute, fetch, until
 
 pytestmark = pytest.mark.anyio
