@@ -276,21 +276,15 @@ def _requests(
     call: _Call, place: _Place, bodies: Bodies, random: np.random.Generator, known: Sequence[str]
 ) -> list[Request]:
     if call in (DETECT, BUSY):
-        return [bodies.detect(user, drawn(random, known, TEXTS)) for user in _some(place.judged, call.requests, random)]
+        return [bodies.detect(user, drawn(random, known, TEXTS)) for user in drawn(random, place.judged, call.requests)]
     if call is POLICY:  # of whole states and memories
-        return [Request(f"/users/{user}/policy") for user in _some(place.judged, call.requests, random)]
-    ids = _some(place.read, call.requests, random)
+        return [Request(f"/users/{user}/policy") for user in drawn(random, place.judged, call.requests)]
+    ids = drawn(random, place.read, call.requests)
     if call is INTEREST:
         return [Request(f"/users/{user}/interest") for user in ids]
     # As many on a page whatever the history's length: else a longer one would cost more by what is sent.
     oldest = "" if call is NEWEST else f"&cursor={make_cursor(11)}"
     return [Request(f"/users/{user}/history?limit=10{oldest}") for user in ids]
-
-
-def _some(users: Sequence[str], number: int, random: np.random.Generator) -> list[str]:
-    """Users at random, each as often as any other within one."""
-    rounds = -(-number // len(users))
-    return [users[n] for _ in range(rounds) for n in random.permutation(len(users))][:number]
 
 
 def ratio(row: Figures) -> float:

@@ -15,6 +15,7 @@ from bench.serving.bodies import VARIANTS, Bodies
 from bench.serving.load import Outcome
 from bench.serving.plans import described, nodes, plans, sequential
 from bench.serving.postgres import execute, postgres
+from bench.serving.service_process import Running
 from service.database import migrate
 from service.database.engine import make_engine
 from service.detect.repository import User
@@ -140,12 +141,12 @@ def test_growth_says_which_targets_are_missed(last: float, plan: dict[str, Any],
     assert ("snapshots: page reads snapshots" in page) == (plan is SCAN)
 
 
-def test_requests_go_to_every_user_in_turn_and_begin_anywhere() -> None:
-    users, random = [f"u{n}" for n in range(7)], np.random.default_rng(1)
-    drawn = [growth._some(users, 3, random) for _ in range(40)]
-    assert all(len(set(some)) == 3 for some in drawn)
-    assert {user for some in drawn for user in some} == set(users)
-    assert sorted(growth._some(users, 14, random)) == sorted(users * 2)
+def test_every_turn_asks_others_and_in_time_everybody() -> None:
+    users, random = [f"u{n}" for n in range(70)], np.random.default_rng(1)
+    place = growth._Place(70, "", Running("", 0), judged=users)
+    turns = [growth._requests(growth.POLICY, place, Bodies("x"), random, ["a"]) for _ in range(20)]
+    assert all(len({request.path for request in turn}) == growth.POLICY.requests for turn in turns)
+    assert {request.path for turn in turns for request in turn} == {f"/users/{user}/policy" for user in users}
 
 
 def test_sequential_scans_are_found_below_other_nodes() -> None:
