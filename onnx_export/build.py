@@ -9,7 +9,7 @@ from pathlib import Path
 
 import transformers
 
-from onnx_export import graph, parity
+from onnx_export import graph, packing, parity
 from onnx_export.layout import Layout, read_layout
 from onnx_export.manifest import (
     FORMAT,
@@ -89,7 +89,7 @@ def _build(job: _Job, tools: dict[str, str]) -> Manifest:
     expected = job.reference.encode(SUITE)
     interface = _write_graph(job, expected.shape[1])
     job.report("verifying against the reference")
-    figures, canary = _verify(job, expected)
+    figures, canary = _verify(job, interface, expected)
     manifest = _manifest(job, interface, figures, canary, tools=tools)
     (job.folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     return manifest
@@ -108,15 +108,19 @@ def _write_graph(job: _Job, dim: int) -> Graph:
     if job.precision == "int8":
         job.report("quantising to int8")
         quantise(fused.model)
-    graph.add_head(fused.model, job.reference.pooling, dim)
+    packs = packing.can_pack(config, job.reference.pooling, job.precision)
+    if packs:
+        packing.pack(fused.model, config, job.reference.pooling, dim)
+    else:
+        graph.add_head(fused.model, job.reference.pooling, dim)
     graph.save(fused.model, job.folder / GRAPH)
-    return Graph(inputs=graph.INPUTS, output=graph.OUTPUT, opset=graph.OPSET, fused=counts)
+    return Graph(inputs=packing.INPUTS if packs else graph.INPUTS, output=graph.OUTPUT, opset=graph.OPSET, fused=counts)
 
 
-def _verify(job: _Job, expected: parity.Floats) -> tuple[Parity, Canary]:
+def _verify(job: _Job, interface: Graph, expected: parity.Floats) -> tuple[Parity, Canary]:
     session = parity.open_session(job.folder / GRAPH)
-    graph.check_interface(session, expected.shape[1])
-    runner = parity.GraphRunner(session, job.folder / TOKENIZER, job.reference)
+    graph.check_interface(session, interface.inputs, expected.shape[1])
+    runner = parity.GraphRunner(session, interface.inputs, job.folder / TOKENIZER, job.reference)
     ids = runner.token_ids(SUITE)
     parity.check_tokens(SUITE, ids, job.reference)
     figures = parity.compare(runner, ids, expected)

@@ -1,7 +1,7 @@
 """From a PyTorch model to one fused ONNX graph: token ids and mask in, unit sentence vectors out."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ OPSET = 17
 INPUTS = ("input_ids", "attention_mask")
 OUTPUT = "sentence_embedding"
 _FUSED_DOMAIN = "com.microsoft"
-_HIDDEN = "last_hidden_state"
+HIDDEN = "last_hidden_state"
 _TINY = 1e-12
 """Keeps the normalisation of a zero vector at zero, as in PyTorch's own."""
 _EXTERNAL_ABOVE = 1_800_000_000
@@ -72,7 +72,7 @@ def export_config(config: Any) -> Any:  # noqa: ANN401  # optimum ships no types
         ) from error
     wanted = build(config)
     unexpected = set(wanted.inputs) - {*INPUTS, "token_type_ids", "position_ids"}
-    if unexpected or _HIDDEN not in wanted.outputs:
+    if unexpected or HIDDEN not in wanted.outputs:
         raise UnknownArchitectureError(
             f"{config.model_type} is no text encoder: its graph takes {sorted(wanted.inputs)} and gives "
             f"{sorted(wanted.outputs)}"
@@ -145,30 +145,26 @@ def add_head(model: onnx.ModelProto, pooling: str, dim: int) -> None:
     graph = model.graph
     _feed_constant_inputs(graph)
     pooled = {"mean": _mean, "cls": _cls, "last": _last}[pooling]
-    graph.node.extend([*pooled(graph), *_normalise(graph)])
+    graph.node.extend([*pooled(graph), *normalise(graph)])
     del graph.input[:], graph.output[:]
     axes = ["batch", "sequence"]
     graph.input.extend(helper.make_tensor_value_info(name, TensorProto.INT64, axes) for name in INPUTS)
     graph.output.append(helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["batch", dim]))
 
 
-def _constant(graph: onnx.GraphProto, name: str, values: list[int] | list[float], dtype: type[np.generic]) -> str:
+def constant(graph: onnx.GraphProto, name: str, values: list[int] | list[float], dtype: type[np.generic]) -> str:
+    """Add a constant to the graph; its name."""
     graph.initializer.append(numpy_helper.from_array(np.array(values, dtype=dtype), name))
     return name
 
 
 def _feed_constant_inputs(graph: onnx.GraphProto) -> None:
     """Make token types and positions inside the graph: zeros, and places counted along the mask."""
-    names = {value.name for value in graph.input}
-    first: list[onnx.NodeProto] = []
-    if "token_type_ids" in names:
-        first.append(helper.make_node("Shape", ["input_ids"], ["head/ids_shape"]))
-        zero = helper.make_tensor("value", TensorProto.INT64, [1], [0])
-        first.append(helper.make_node("ConstantOfShape", ["head/ids_shape"], ["token_type_ids"], value=zero))
-    if "position_ids" in names:
-        axis = _constant(graph, "head/sequence_axis", [1], np.int64)
-        one = _constant(graph, "head/one_position", [1], np.int64)
-        zero_name = _constant(graph, "head/first_position", [0], np.int64)
+    first = list(zero_token_types(graph))
+    if "position_ids" in {value.name for value in graph.input}:
+        axis = constant(graph, "head/sequence_axis", [1], np.int64)
+        one = constant(graph, "head/one_position", [1], np.int64)
+        zero_name = constant(graph, "head/first_position", [0], np.int64)
         first.append(helper.make_node("CumSum", ["attention_mask", axis], ["head/counted"]))
         first.append(helper.make_node("Sub", ["head/counted", one], ["head/places"]))
         first.append(helper.make_node("Max", ["head/places", zero_name], ["position_ids"]))
@@ -177,14 +173,22 @@ def _feed_constant_inputs(graph: onnx.GraphProto) -> None:
     graph.node.extend(nodes)
 
 
+def zero_token_types(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """The nodes that make the token types, where the graph asks for them."""
+    if "token_type_ids" in {value.name for value in graph.input}:
+        zero = helper.make_tensor("value", TensorProto.INT64, [1], [0])
+        yield helper.make_node("Shape", ["input_ids"], ["head/ids_shape"])
+        yield helper.make_node("ConstantOfShape", ["head/ids_shape"], ["token_type_ids"], value=zero)
+
+
 def _mean(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    last_axis = _constant(graph, "head/last_axis", [-1], np.int64)
-    sequence = _constant(graph, "head/pool_axis", [1], np.int64)
-    zero = _constant(graph, "head/zero", [0.0], np.float32)
+    last_axis = constant(graph, "head/last_axis", [-1], np.int64)
+    sequence = constant(graph, "head/pool_axis", [1], np.int64)
+    zero = constant(graph, "head/zero", [0.0], np.float32)
     yield helper.make_node("Cast", ["attention_mask"], ["head/mask"], to=TensorProto.BOOL)
     yield helper.make_node("Unsqueeze", ["head/mask", last_axis], ["head/mask_column"])
     # A choice, not a product: whatever stands in a padded place, be it infinite, has no part in the mean.
-    yield helper.make_node("Where", ["head/mask_column", _HIDDEN, zero], ["head/kept"])
+    yield helper.make_node("Where", ["head/mask_column", HIDDEN, zero], ["head/kept"])
     yield helper.make_node("ReduceSum", ["head/kept", sequence], ["head/sum"], keepdims=0)
     yield helper.make_node("Cast", ["head/mask_column"], ["head/weights"], to=TensorProto.FLOAT)
     yield helper.make_node("ReduceSum", ["head/weights", sequence], ["head/count"], keepdims=0)
@@ -193,19 +197,20 @@ def _mean(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
 
 def _cls(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
     graph.initializer.append(numpy_helper.from_array(np.array(0, dtype=np.int64), "head/first"))
-    yield helper.make_node("Gather", [_HIDDEN, "head/first"], ["head/pooled"], axis=1)
+    yield helper.make_node("Gather", [HIDDEN, "head/first"], ["head/pooled"], axis=1)
 
 
 def _last(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    sequence = _constant(graph, "head/pool_axis", [1], np.int64)
-    one = _constant(graph, "head/one", [1], np.int64)
+    sequence = constant(graph, "head/pool_axis", [1], np.int64)
+    one = constant(graph, "head/one", [1], np.int64)
     yield helper.make_node("ReduceSum", ["attention_mask", sequence], ["head/length"], keepdims=1)
     yield helper.make_node("Sub", ["head/length", one], ["head/last"])
-    yield helper.make_node("GatherND", [_HIDDEN, "head/last"], ["head/pooled"], batch_dims=1)
+    yield helper.make_node("GatherND", [HIDDEN, "head/last"], ["head/pooled"], batch_dims=1)
 
 
-def _normalise(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    tiny = _constant(graph, "head/tiny", [_TINY], np.float32)
+def normalise(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+    """The nodes that bring pooled vectors to unit length, as the graph's output."""
+    tiny = constant(graph, "head/tiny", [_TINY], np.float32)
     yield helper.make_node("ReduceL2", ["head/pooled"], ["head/norm"], axes=[-1], keepdims=1)
     yield helper.make_node("Max", ["head/norm", tiny], ["head/safe_norm"])
     yield helper.make_node("Div", ["head/pooled", "head/safe_norm"], [OUTPUT])
@@ -226,7 +231,7 @@ def save(model: onnx.ModelProto, path: Path, *, external_above: int = _EXTERNAL_
         onnx.save_model(model, str(path))
 
 
-def check_interface(session: Any, dim: int) -> None:  # noqa: ANN401  # onnxruntime ships no types
+def check_interface(session: Any, inputs: Sequence[str], dim: int) -> None:  # noqa: ANN401  # onnxruntime ships no types
     """Compare a loaded graph's inputs and output with what the manifest will promise.
 
     Raises:
@@ -234,7 +239,7 @@ def check_interface(session: Any, dim: int) -> None:  # noqa: ANN401  # onnxrunt
     """
     found = [(value.name, value.type, len(value.shape)) for value in session.get_inputs()]
     found += [(value.name, value.type, value.shape[-1]) for value in session.get_outputs()]
-    expected: list[tuple[str, str, int]] = [(name, "tensor(int64)", 2) for name in INPUTS]
+    expected: list[tuple[str, str, int]] = [(name, "tensor(int64)", 2) for name in inputs]
     expected.append((OUTPUT, "tensor(float)", dim))
     if found != expected:
         raise GraphInterfaceError(f"the finished graph has {found}, expected {expected}")

@@ -17,8 +17,10 @@ from onnx_export.texts import BEHAVIOURS
 
 NEIGHBOURS = 10
 BATCH = 16
+PACKED_ROWS = 2
 Floats = NDArray[np.float32]
 Ids = list[list[int]]
+Feeds = dict[str, NDArray[np.int64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +53,9 @@ GATES = {
 class GraphRunner:
     """Runs an exported folder's graph on the CPU with its own tokenizer, as the service does."""
 
-    def __init__(self, session: Any, tokenizer: Path, reference: Reference) -> None:  # noqa: ANN401  # untyped library
+    def __init__(self, session: Any, inputs: Sequence[str], tokenizer: Path, reference: Reference) -> None:  # noqa: ANN401  # untyped library
         self._session = session
+        self._packs = "segment_ids" in inputs
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._tokenizer.enable_truncation(max_length=reference.max_tokens)
         self._prefix = reference.prefix
@@ -64,15 +67,33 @@ class GraphRunner:
         return [one.ids or [self._pad] for one in encoded]
 
     def run(self, ids: Ids) -> Floats:
-        """Vectors of one batch, padded on the right to its longest text."""
+        """Vectors of one batch: all in two rows where the graph takes several a row, else padded to the longest."""
+        vectors: Floats = self._session.run(None, self._packed(ids) if self._packs else self._padded(ids))[0]
+        return vectors
+
+    def _padded(self, ids: Ids) -> Feeds:
         width = max(map(len, ids))
         tokens = np.full((len(ids), width), self._pad, dtype=np.int64)
         mask = np.zeros((len(ids), width), dtype=np.int64)
         for row, one in enumerate(ids):
             tokens[row, : len(one)] = one
             mask[row, : len(one)] = 1
-        vectors: Floats = self._session.run(None, {"input_ids": tokens, "attention_mask": mask})[0]
-        return vectors
+        return {"input_ids": tokens, "attention_mask": mask}
+
+    def _packed(self, ids: Ids) -> Feeds:
+        rows = [list(enumerate(ids, 1))[start::PACKED_ROWS] for start in range(min(PACKED_ROWS, len(ids)))]
+        width = max(sum(len(one) for _, one in row) for row in rows)
+        tokens = np.full((len(rows), width), self._pad, dtype=np.int64)
+        positions, segments = np.zeros_like(tokens), np.zeros_like(tokens)
+        for place, row in enumerate(rows):
+            start = 0
+            for number, one in row:
+                stop = start + len(one)
+                tokens[place, start:stop] = one
+                positions[place, start:stop] = range(len(one))
+                segments[place, start:stop] = number
+                start = stop
+        return {"input_ids": tokens, "position_ids": positions, "segment_ids": segments}
 
 
 def open_session(graph: Path) -> Any:  # noqa: ANN401  # onnxruntime ships no types

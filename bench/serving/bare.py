@@ -1,18 +1,18 @@
-"""`InferenceSession.run` and nothing else, on texts already tokenized, sorted and padded: the limit of the machine."""
+"""`InferenceSession.run` and nothing else, on texts tokenized, sorted and laid out before: the machine's limit."""
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 
+from service.encoder.layout import Feeds, as_packed, pack, pad
 from service.encoder.manifest import MODEL_FILE, Manifest
-from service.encoder.session import CPU, session_options
-from service.encoder.tokenization import Ids, TextTokenizer, Tokens
+from service.encoder.session import CPU, packed_rows, session_options
+from service.encoder.tokenization import TextTokenizer, Tokens
 
-Feeds = dict[str, Ids]
 TRIALS = 2
 
 
@@ -22,17 +22,19 @@ class Limit:
 
     Attributes:
         texts: texts of a batch.
-        tokens: tokens of a batch, padding included; a longer text runs alone.
+        tokens: tokens of a batch, were each text a row of its own; a longer text runs alone.
+        shared: texts share rows, where the graph takes such; else each is a row of its own.
     """
 
     texts: int | None = None
     tokens: int | None = None
+    shared: bool = False
 
     def __str__(self) -> str:
         bounds = [f"{self.texts} texts"] * (self.texts is not None) + [f"{self.tokens} tokens"] * (
             self.tokens is not None
         )
-        return ", ".join(bounds) or "no limit"
+        return (", ".join(bounds) or "no limit") + ", rows shared" * self.shared
 
     def allows(self, texts: int, longest: int) -> bool:
         """Whether so many texts, padded to so many tokens, may run together."""
@@ -87,10 +89,16 @@ class BareSession:
         """Tokens of each text, in order."""
         return self._tokenizer.tokenize(texts)
 
+    @property
+    def limits(self) -> Sequence[Limit]:
+        """Those to try: with rows that texts share as well, where the graph takes such."""
+        shared = [replace(limit, shared=True) for limit in LIMITS] if self._manifest.graph.packs else []
+        return [*LIMITS, *shared]
+
     def prepare(self, tokens: Sequence[Tokens], limit: Limit) -> list[Feeds]:
-        """Padded inputs of all batches of the texts, sorted by length."""
+        """Inputs of all batches of the texts, sorted by length."""
         ordered = sorted(tokens, key=len)
-        return [self._feeds(ordered[batch]) for batch in split([len(one) for one in ordered], limit)]
+        return [self._feeds(ordered[batch], limit) for batch in split([len(one) for one in ordered], limit)]
 
     def seconds(self, batches: Sequence[Feeds]) -> float:
         """Run all batches; how long that took."""
@@ -100,24 +108,26 @@ class BareSession:
             self._session.run(output, feeds)
         return time.perf_counter() - began
 
-    def fastest(self, tokens: Sequence[Tokens], limits: Sequence[Limit] = LIMITS) -> tuple[Limit, dict[str, float]]:
+    def fastest(self, tokens: Sequence[Tokens]) -> tuple[Limit, dict[str, float]]:
         """The limit at which these texts take the shortest time, and the tokens a second at each one tried.
 
         They take turns, so that noise of the machine falls on all alike.
         """
-        prepared = {limit: self.prepare(tokens, limit) for limit in limits}
-        seconds: dict[Limit, list[float]] = {limit: [] for limit in limits}
+        prepared = {limit: self.prepare(tokens, limit) for limit in self.limits}
+        seconds: dict[Limit, list[float]] = {limit: [] for limit in prepared}
         for _ in range(TRIALS):
             for limit, batches in prepared.items():
                 seconds[limit].append(self.seconds(batches))
         count = sum(map(len, tokens))
-        return min(limits, key=lambda one: min(seconds[one])), {
+        return min(prepared, key=lambda one: min(seconds[one])), {
             str(limit): count / min(found) for limit, found in seconds.items()
         }
 
-    def _feeds(self, batch: Sequence[Tokens]) -> Feeds:
-        input_ids, attention_mask = self._tokenizer.pad(batch)
-        feeds = {"input_ids": input_ids, "attention_mask": attention_mask}
-        if "token_type_ids" in self._manifest.graph.inputs:
-            feeds["token_type_ids"] = np.zeros_like(input_ids)
-        return feeds
+    def _feeds(self, batch: Sequence[Tokens], limit: Limit) -> Feeds:
+        manifest = self._manifest
+        if limit.shared:
+            return pack(batch, packed_rows(manifest.dim), pad_token_id=manifest.pad_token_id)
+        feeds = pad(batch, (len(batch), max(map(len, batch))), manifest)
+        if "token_type_ids" in manifest.graph.inputs:
+            feeds["token_type_ids"] = np.zeros_like(feeds["input_ids"])
+        return as_packed(feeds) if manifest.graph.packs else feeds

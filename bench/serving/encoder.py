@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from bench.serving.bare import BareSession, Limit, split
+from bench.serving.bare import BareSession
 from bench.serving.pairs import Repetition, in_pairs, ratio_cell, target_line
 from bench.serving.setting import Setting
 from service.encoder import EncoderStats, OnnxEncoder, read_manifest
+from service.encoder.layout import Feeds
 from service.encoder.manifest import MANIFEST_FILE
 from service.encoder.tokenization import TextTokenizer
 
@@ -125,7 +126,7 @@ def _one_set(
         "tokens": sum(lengths),
         "shortest": min(lengths),
         "longest": max(lengths),
-        "bare": {"limit": str(limit), "tried_tokens_per_second": tried, "padding_share": _padding(lengths, limit)},
+        "bare": {"limit": str(limit), "tried_tokens_per_second": tried, "padding_share": _padding(lengths, batches)},
         "rows": rows,
     }
 
@@ -141,10 +142,8 @@ def shares(before: EncoderStats, after: EncoderStats, seconds: float) -> dict[st
     }
 
 
-def _padding(lengths: Sequence[int], limit: Limit) -> float:
-    ordered = sorted(lengths)
-    padded: int = sum((batch.stop - batch.start) * ordered[batch.stop - 1] for batch in split(ordered, limit))
-    return 1 - sum(ordered) / padded
+def _padding(lengths: Sequence[int], batches: Sequence[Feeds]) -> float:
+    return 1 - sum(lengths) / sum(feeds["input_ids"].size for feeds in batches)
 
 
 def _int8(setting: Setting, sets: dict[str, list[str]], size: Size) -> dict[str, Any]:

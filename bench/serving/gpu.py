@@ -20,6 +20,7 @@ from bench.serving.encoder import BRIEF, CALLERS, Size, export_as, repetition, s
 from bench.serving.pairs import in_pairs, ratio_cell, target_line
 from bench.serving.setting import Setting
 from service.encoder import Manifest, OnnxEncoder, read_manifest
+from service.encoder.layout import pad
 from service.encoder.session import CPU, CUDA, cuda_usable, session_options
 from service.encoder.tokenization import TextTokenizer, Tokens
 from service.vectors import Vectors
@@ -117,10 +118,9 @@ class BoundSession:
         return time.perf_counter() - began
 
     def _bind(self, batch: Sequence[Tokens], size: int) -> onnxruntime.IOBinding:
-        input_ids, attention_mask = self._tokenizer.pad(batch, (len(batch), size))
-        feeds = {"input_ids": input_ids, "attention_mask": attention_mask}
+        feeds = pad(batch, (len(batch), size), self._manifest)
         if "token_type_ids" in self._manifest.graph.inputs:
-            feeds["token_type_ids"] = np.zeros_like(input_ids)
+            feeds["token_type_ids"] = np.zeros_like(feeds["input_ids"])
         binding = self._session.io_binding()
         for name, ids in feeds.items():
             binding.bind_ortvalue_input(name, onnxruntime.OrtValue.ortvalue_from_numpy(ids, "cuda", 0))

@@ -52,7 +52,7 @@ def main(  # noqa: PLR0917 - typer passes them by name
 ) -> None:
     """Encode texts of random length for so long."""
     manifest = read_manifest(model)
-    graph = OnnxGraph(open_graph(model, OPTIONS[options]()), manifest.graph)
+    graph = OnnxGraph(open_graph(model, OPTIONS[options]()), manifest)
     encoder = OnnxEncoder(
         manifest,
         TextTokenizer.load(model, manifest),

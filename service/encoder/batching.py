@@ -1,13 +1,12 @@
 """Which waiting texts to run through the model together."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import attrgetter
 
 import numpy as np
-from numpy.typing import NDArray
 
-from service.compiled import compiled
+from service.encoder.rows import RowPolicy, divide
 from service.encoder.work import Work
 
 
@@ -20,11 +19,13 @@ class BatchPolicy:
         run_tokens: what running the model once costs besides its tokens, in tokens.
         window: how many of the oldest texts a batch is taken from. The more, the less padding; but a request is done
             when its last text is, and the more often newcomers are run before it.
+        rows: how texts fill its rows.
     """
 
     max_tokens: int
     run_tokens: int
     window: int = 320
+    rows: RowPolicy = field(default_factory=RowPolicy)
 
     def __post_init__(self) -> None:
         if self.max_tokens < 1:
@@ -69,8 +70,9 @@ class Pool:
 def cheapest_group(lengths: Sequence[int], seed: int, policy: BatchPolicy) -> tuple[int, int]:
     """Bounds (start, stop) of the batch of a text, where all are divided into batches at the least cost.
 
-    A batch of n texts costs n times the longest, and `run_tokens`. Sorted by length, the cheapest division is one into
-    neighbours, and is found by dynamic programming, as the breaking of lines is (Knuth and Plass, 1981).
+    A batch costs its rows, padding included, and `run_tokens`: n texts that do not share rows, n times the longest.
+    Sorted by length, the cheapest division is one into neighbours, and is found by dynamic programming, as the breaking
+    of lines is (Knuth and Plass, 1981).
 
     Args:
         lengths: of the texts, sorted.
@@ -81,24 +83,5 @@ def cheapest_group(lengths: Sequence[int], seed: int, policy: BatchPolicy) -> tu
         >>> cheapest_group([3, 12, 12, 13, 90], 1, BatchPolicy(max_tokens=1024, run_tokens=4))
         (1, 4)
     """
-    return _divide(np.array(lengths, np.int64), seed, policy.max_tokens, policy.run_tokens)
-
-
-@compiled
-def _divide(lengths: NDArray[np.int64], seed: int, max_tokens: int, run_tokens: int) -> tuple[int, int]:
-    """The group of the seed in the cheapest division."""
-    n = len(lengths)
-    cost, begins = np.zeros(n + 1, np.int64), np.zeros(n + 1, np.int64)
-    for stop in range(1, n + 1):
-        cost[stop] = np.iinfo(np.int64).max
-        for first in range(stop - 1, -1, -1):
-            padded = (stop - first) * lengths[stop - 1]
-            if padded > max_tokens and stop - first > 1:
-                break
-            if cost[first] + padded + run_tokens < cost[stop]:
-                cost[stop] = cost[first] + padded + run_tokens
-                begins[stop] = first
-    stop = n
-    while begins[stop] > seed:
-        stop = begins[stop]
-    return int(begins[stop]), int(stop)
+    rows = policy.rows
+    return divide(np.array(lengths, np.int64), seed, policy.max_tokens, policy.run_tokens, rows.row_tokens, rows.span)

@@ -7,14 +7,16 @@ I/O binding).
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import onnxruntime
 
-from service.encoder.manifest import GraphSpec
-from service.encoder.tokenization import Ids
+from service.encoder.layout import Feeds, as_packed, pad
+from service.encoder.manifest import Manifest
+from service.encoder.rows import RowPolicy
+from service.encoder.tokenization import Tokens
 from service.vectors import Vectors
 
 BATCH_TOKENS = 16384
@@ -77,22 +79,19 @@ class BoundGraph:
 
     Args:
         session: of the graph.
-        spec: how to call it.
-        dim: length of a vector.
-        max_tokens: longest input of the model.
+        manifest: of its folder.
         device: of the buffers, as ONNX Runtime names it: cuda, or cpu for tests.
     """
 
     overlaps = True
+    rows = RowPolicy()
+    """Each text has a row of its own, so that the shape follows from the number of texts and the longest."""
 
-    def __init__(
-        self, session: onnxruntime.InferenceSession, spec: GraphSpec, dim: int, max_tokens: int, device: str
-    ) -> None:
+    def __init__(self, session: onnxruntime.InferenceSession, manifest: Manifest, device: str) -> None:
         self._session = session
-        self._spec = spec
-        self._dim = dim
+        self._manifest = manifest
         self._device = device
-        self._shapes = Shapes(max_tokens)
+        self._shapes = Shapes(manifest.max_tokens)
         self._unprepared = deque(self._shapes)
         self._rings: dict[tuple[int, int], deque[_Buffers]] = {}
         self._options = onnxruntime.RunOptions()
@@ -103,9 +102,13 @@ class BoundGraph:
         """The execution provider that runs the graph."""
         return str(self._session.get_providers()[0])
 
-    def shape(self, texts: int, tokens: int) -> tuple[int, int]:
+    def padded_length(self, tokens: int) -> int:
         """See `Shapes.of`."""
-        return self._shapes.of(texts, tokens)
+        return self._shapes.of(1, tokens)[1]
+
+    def lay_out(self, batch: Sequence[Tokens]) -> Feeds:
+        """A row for each text, and more, in one of the shapes."""
+        return self._feeds(pad(batch, self._shapes.of(len(batch), max(map(len, batch))), self._manifest))
 
     def prepare(self) -> bool:
         """Run one more of the shapes; whether there are others.
@@ -114,37 +117,42 @@ class BoundGraph:
         """
         if self._unprepared:
             ones = np.ones(self._unprepared.popleft(), np.int64)
-            self.start(ones, ones)()
+            self.start(self._feeds({"input_ids": ones, "attention_mask": ones}))()
         return bool(self._unprepared)
 
-    def start(self, input_ids: Ids, attention_mask: Ids) -> Callable[[], Vectors]:
-        """Begin a run on padded token ids (batch, tokens), in one of the shapes of `shape`; at most `DEPTH` at a time.
+    def start(self, feeds: Feeds) -> Callable[[], Vectors]:
+        """Begin a run on what `lay_out` gave; at most `DEPTH` of one shape at a time.
 
         Returns:
-            What waits for it and gives its unit vectors (batch, dim) float32; to be called once.
+            What waits for it and gives its unit vectors (rows, dim) float32; to be called once.
         """
-        shape = input_ids.shape[0], input_ids.shape[1]
-        ring = self._rings.setdefault(shape, deque())
+        rows, tokens = feeds["input_ids"].shape
+        ring = self._rings.setdefault((rows, tokens), deque())
         if len(ring) < DEPTH:
-            ring.append(self._allocate(*shape))
+            ring.append(self._allocate(rows, tokens))
         else:
             ring.rotate(-1)
         buffers = ring[-1]
-        buffers.inputs["input_ids"].update_inplace(np.ascontiguousarray(input_ids))
-        buffers.inputs["attention_mask"].update_inplace(np.ascontiguousarray(attention_mask))
+        for name, array in feeds.items():
+            buffers.inputs[name].update_inplace(np.ascontiguousarray(array))
         self._session.run_with_iobinding(buffers.binding, self._options)
         return buffers.vectors
+
+    def _feeds(self, padded: Feeds) -> Feeds:
+        return as_packed(padded) if self._manifest.graph.packs else padded
 
     def _allocate(self, rows: int, tokens: int) -> _Buffers:
         """Buffers of one shape. Token types are all 0, and so are written once."""
         zeros = np.zeros((rows, tokens), np.int64)
         inputs: dict[str, onnxruntime.OrtValue] = {
             str(name): onnxruntime.OrtValue.ortvalue_from_numpy(zeros.copy(), self._device, 0)
-            for name in self._spec.inputs
+            for name in self._manifest.graph.inputs
         }
-        output = onnxruntime.OrtValue.ortvalue_from_shape_and_type((rows, self._dim), np.float32, self._device, 0)
+        output = onnxruntime.OrtValue.ortvalue_from_shape_and_type(
+            (rows, self._manifest.dim), np.float32, self._device, 0
+        )
         binding = self._session.io_binding()
         for name, value in inputs.items():
             binding.bind_ortvalue_input(name, value)
-        binding.bind_ortvalue_output(self._spec.output, output)
+        binding.bind_ortvalue_output(self._manifest.graph.output, output)
         return _Buffers(binding, inputs, output)

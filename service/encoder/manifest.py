@@ -20,7 +20,9 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 # A bare name, so that a manifest cannot point outside its own folder.
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$")]
 # What the service knows how to feed.
-GraphInput = Literal["input_ids", "attention_mask", "token_type_ids"]
+GraphInput = Literal["input_ids", "attention_mask", "token_type_ids", "position_ids", "segment_ids"]
+_PADDED = {"input_ids", "attention_mask"}
+_PACKED = {"input_ids", "position_ids", "segment_ids"}
 
 
 class _Part(BaseModel):
@@ -30,16 +32,27 @@ class _Part(BaseModel):
 
 
 class GraphSpec(_Part):
-    """How to call the graph: int64 inputs of shape (batch, tokens), one float32 output of shape (batch, dim)."""
+    """How to call the graph: int64 inputs of shape (rows, tokens), one float32 output of shape (texts, dim).
+
+    Either each text is a row, and `attention_mask` is 0 where it is padded; or texts stand one behind the other in a
+    row, with `position_ids` and `segment_ids` (see `layout`).
+    """
 
     inputs: tuple[GraphInput, ...]
     output: str
 
     @model_validator(mode="after")
-    def _needs_ids_and_mask(self) -> Self:
-        if not {"input_ids", "attention_mask"} <= set(self.inputs):
-            raise ValueError("input_ids and attention_mask must be among the inputs")
+    def _is_one_of_both_forms(self) -> Self:
+        if set(self.inputs) - {"token_type_ids"} not in (_PADDED, _PACKED):
+            raise ValueError(
+                "the inputs must be input_ids and attention_mask, or input_ids, position_ids and segment_ids"
+            )
         return self
+
+    @property
+    def packs(self) -> bool:
+        """Whether several texts may stand in one row."""
+        return "segment_ids" in self.inputs
 
 
 class Canary(_Part):

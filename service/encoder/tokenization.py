@@ -1,18 +1,13 @@
-"""Texts to padded arrays of token ids, with the truncated ones told apart."""
+"""Texts to token ids, with the truncated ones told apart."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from service.encoder.errors import ModelFolderError
 from service.encoder.manifest import TOKENIZER_FILE, Manifest
-
-Ids = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +22,7 @@ class Tokens:
 
 
 class TextTokenizer:
-    """Puts the model's prefix before each text, tokenizes, truncates and pads as the manifest says."""
+    """Puts the model's prefix before each text, tokenizes and truncates as the manifest says."""
 
     def __init__(self, tokenizer: Tokenizer, manifest: Manifest) -> None:
         tokenizer.no_padding()
@@ -35,7 +30,6 @@ class TextTokenizer:
         self._tokenizer = tokenizer
         self._prefix = manifest.prefix
         self._pad_token_id = manifest.pad_token_id
-        self._pad_left = manifest.pad_side == "left"
 
     @classmethod
     def load(cls, folder: Path, manifest: Manifest) -> "TextTokenizer":
@@ -57,25 +51,6 @@ class TextTokenizer:
         """
         encodings = self._tokenizer.encode_batch_fast([self._prefix + _well_formed(text) for text in texts])
         return [Tokens(encoding.ids or [self._pad_token_id], bool(encoding.overflowing)) for encoding in encodings]
-
-    def pad(self, batch: Sequence[Tokens], shape: tuple[int, int] | None = None) -> tuple[Ids, Ids]:
-        """The arrays input_ids and attention_mask.
-
-        Args:
-            batch: the texts' tokens.
-            shape: rows and tokens of the arrays, at least (batch, longest), which is the default. Rows of no text have
-                one padding token that is attended to: a mean over no tokens is undefined.
-        """
-        rows, columns = shape or (len(batch), max(map(len, batch)))
-        lengths = np.ones(rows, dtype=np.int64)
-        lengths[: len(batch)] = [len(tokens) for tokens in batch]
-        positions = np.arange(columns)
-        attended = positions >= columns - lengths[:, None] if self._pad_left else positions < lengths[:, None]
-        input_ids = np.full((rows, columns), self._pad_token_id, dtype=np.int64)
-        ids = chain.from_iterable(tokens.ids for tokens in batch)
-        input_ids[: len(batch)][attended[: len(batch)]] = np.fromiter(ids, np.int64)
-        attention_mask = attended.astype(np.int64)
-        return input_ids, attention_mask
 
 
 def _well_formed(text: str) -> str:

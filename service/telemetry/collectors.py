@@ -89,7 +89,11 @@ class ResourcesCollector(Collector):
         pool, turns = self._resources.engine.pool, self._resources.turns
         if isinstance(pool, QueuePool):
             yield _gauge("swerve_database_pool_size", "Connections to Postgres at most.", pool.size())
-            yield _gauge("swerve_database_connections_in_use", "Connections in use now, by requests and in the background.", pool.checkedout())
+            yield _gauge(
+                "swerve_database_connections_in_use",
+                "Connections in use now, by requests and in the background.",
+                pool.checkedout(),
+            )
         yield _gauge("swerve_database_turns_in_use", "Requests that have their turn at the database now.", turns.taken)
         yield _gauge("swerve_database_turns_waiting", "Requests that wait for their turn now.", turns.waiting)
 

@@ -28,7 +28,7 @@ def bound() -> Callable[[Path], BoundGraph]:
         session = onnxruntime.InferenceSession(
             str(folder / MODEL_FILE), session_options(), providers=["CPUExecutionProvider"]
         )
-        return BoundGraph(session, manifest.graph, manifest.dim, manifest.max_tokens, "cpu")
+        return BoundGraph(session, manifest, "cpu")
 
     return open_bound
 
@@ -65,7 +65,7 @@ def test_each_shape_is_run_beforehand(
     assert prepared == len(list(Shapes(128)))
     assert set(graph._rings) == set(Shapes(128))
     tokenizer = TextTokenizer.load(folder, read_manifest(folder))
-    (vector,) = graph.start(*tokenizer.pad(tokenizer.tokenize(["trail"]), graph.shape(1, 1)))()[:1]
+    (vector,) = graph.start(graph.lay_out(tokenizer.tokenize(["trail"])))()[:1]
     np.testing.assert_allclose(vector, bag_of_words("trail"), atol=1e-6)
 
 
@@ -116,7 +116,7 @@ def test_the_same_buffers_serve_a_shape_again(
     kept = []
     for text in ("trail shoes", "running", "w1 w2 w3"):
         tokens = tokenizer.tokenize([text])
-        kept.append(graph.start(*tokenizer.pad(tokens, graph.shape(1, len(tokens[0]))))())
+        kept.append(graph.start(graph.lay_out(tokens))())
     assert list(graph._rings) == [(16, 16)]
     assert len(graph._rings[16, 16]) == DEPTH
     assert not np.array_equal(kept[0], kept[1])  # earlier results are the caller's, not the buffer's
@@ -130,7 +130,7 @@ def test_two_runs_of_one_shape_do_not_share_buffers(
     manifest = read_manifest(folder)
     tokenizer = TextTokenizer.load(folder, manifest)
     waits = [
-        graph.start(*tokenizer.pad(tokens, graph.shape(1, len(tokens[0]))))
+        graph.start(graph.lay_out(tokens))
         for tokens in (tokenizer.tokenize([text]) for text in ("trail shoes", "running"))
     ]
     vectors = [wait()[0] for wait in waits]

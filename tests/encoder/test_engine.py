@@ -18,7 +18,9 @@ from service.encoder import (
     OnnxEncoder,
     read_manifest,
 )
-from service.encoder.tokenization import Ids, TextTokenizer
+from service.encoder.layout import Feeds, Ids
+from service.encoder.rows import RowPolicy
+from service.encoder.tokenization import TextTokenizer, Tokens
 from service.encoder.work import WorkBoard
 from service.vectors import Vectors
 
@@ -38,16 +40,17 @@ class StubGraph:
         awaited: set when an overlapping run is waited for.
         gate: a run waits until it is set.
         overlaps: the runs go on in a thread of their own, as on a device.
-        rows: those of the smallest batch.
+        fewest_rows: those of the smallest batch.
         preparations: what `prepare` does.
         most_under_way: runs begun and not waited for, at most.
     """
 
     provider = "CPUExecutionProvider"
+    rows = RowPolicy()
 
     def __init__(self, table: Vectors, words: list[str], *, overlaps: bool) -> None:
         self.overlaps = overlaps
-        self.rows = 1
+        self.fewest_rows = 1
         self.most_under_way = self._under_way = 0
         self.preparations: Callable[[], bool] | None = None
         self._device = ThreadPoolExecutor(1, "device")
@@ -70,13 +73,23 @@ class StubGraph:
         """
         return self.awaited if self.overlaps else self.entered
 
-    def shape(self, texts: int, tokens: int) -> tuple[int, int]:
-        return max(texts, self.rows), tokens
+    def padded_length(self, tokens: int) -> int:
+        return tokens
 
     def prepare(self) -> bool:
         return self.preparations() if self.preparations else False
 
-    def start(self, input_ids: Ids, attention_mask: Ids) -> Callable[[], Vectors]:
+    def lay_out(self, batch: Sequence[Tokens]) -> Feeds:
+        rows, columns = max(len(batch), self.fewest_rows), max(map(len, batch))
+        ids, mask = np.zeros((rows, columns), np.int64), np.zeros((rows, columns), np.int64)
+        mask[:, 0] = 1
+        for row, tokens in enumerate(batch):
+            ids[row, : len(tokens)] = tokens.ids
+            mask[row, : len(tokens)] = 1
+        return {"input_ids": ids, "attention_mask": mask}
+
+    def start(self, feeds: Feeds) -> Callable[[], Vectors]:
+        input_ids, attention_mask = feeds["input_ids"], feeds["attention_mask"]
         self.threads.add(threading.current_thread().name)
         if not self.overlaps:
             finished = self._forward(input_ids, attention_mask)
@@ -575,7 +588,7 @@ async def test_a_failure_leaves_what_is_under_way_its_own_vectors(
     make_encoder: MakeEncoder, graph: StubGraph, bag_of_words: Expected
 ) -> None:
     encoder = make_encoder(max_batch_tokens=4, cache_texts=0)
-    graph.rows = 4  # a retry with half of the texts has the same shape
+    graph.fewest_rows = 4  # a retry with half of the texts has the same shape
     texts = [f"w{number}" for number in range(60)]
     texts[5], texts[18], texts[19] = "nan", "poison", "poison w1"
     holding = await occupy(encoder, graph)

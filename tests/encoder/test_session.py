@@ -12,6 +12,7 @@ import pytest
 
 from service.encoder import OnnxEncoder, read_manifest, session
 from service.encoder.session import CPU, CUDA, available_cpus, cuda_usable, open_graph, session_options
+from service.encoder.tokenization import Tokens
 from service.vectors import Vectors
 
 REPOSITORY = Path(__file__).parents[2]
@@ -104,8 +105,10 @@ def test_graph_runs_as_it_was_written(
 ) -> None:
     folder = write_folder()
     graph = open_graph(folder, read_manifest(folder), force_cpu=True)
-    ids = np.array([[words.index("trail"), words.index("shoes")], [words.index("running"), 0]])
-    vectors = graph.start(ids, np.array([[1, 1], [1, 0]]))()
+    batch = [
+        Tokens([words.index(word) for word in text.split()], truncated=False) for text in ("trail shoes", "running")
+    ]
+    vectors = graph.start(graph.lay_out(batch))()
     expected = [bag_of_words("trail shoes"), bag_of_words("running")]
     np.testing.assert_allclose(vectors, expected, atol=1e-6)
     assert graph.provider == CPU

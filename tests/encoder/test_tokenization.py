@@ -1,10 +1,9 @@
-"""Prefix, truncation and padding."""
+"""Prefix and truncation."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from service.encoder import read_manifest
@@ -59,22 +58,11 @@ def test_truncation_and_padding_of_the_file_do_not_matter(
     assert len(tokens) == 3
 
 
-def test_text_without_tokens_becomes_one_that_is_attended_to(load: Callable[..., TextTokenizer]) -> None:
-    tokenizer = load()
-    input_ids, attention_mask = tokenizer.pad(tokenizer.tokenize([""]))
-    assert input_ids.tolist() == [[0]]
-    assert attention_mask.tolist() == [[1]]
+def test_text_without_tokens_becomes_one_of_padding(load: Callable[..., TextTokenizer]) -> None:
+    (tokens,) = load().tokenize([""])
+    assert (tokens.ids, tokens.truncated) == ([0], False)
 
 
 def test_lone_surrogate_does_not_break_the_others(load: Callable[..., TextTokenizer]) -> None:
     broken, whole = load().tokenize(["\ud83d", "shoes"])
     assert len(broken) == len(whole) == 1
-
-
-@pytest.mark.parametrize(("side", "mask"), [("right", [[1, 1, 1], [1, 0, 0]]), ("left", [[1, 1, 1], [0, 0, 1]])])
-def test_padding(load: Callable[..., TextTokenizer], words: list[str], side: str, mask: list[list[int]]) -> None:
-    tokenizer = load(pad_side=side)
-    input_ids, attention_mask = tokenizer.pad(tokenizer.tokenize(["trail running shoes", "shoes"]))
-    assert attention_mask.tolist() == mask
-    assert (input_ids[1] == np.array(mask[1]) * words.index("shoes")).all()
-    assert input_ids.dtype == attention_mask.dtype == np.int64

@@ -12,7 +12,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from onnx_export import errors
-from onnx_export.graph import EXTERNAL_DATA, add_head, check_interface, save
+from onnx_export.graph import EXTERNAL_DATA, INPUTS, add_head, check_interface, save
 from onnx_export.precision import quantise
 
 Floats = np.ndarray
@@ -86,7 +86,7 @@ def test_an_interface_that_is_not_promised_is_refused() -> None:
     model = hidden_model(np.ones((2, 3), dtype=np.float32))
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     with pytest.raises(errors.GraphInterfaceError, match=r"last_hidden_state.*expected.*sentence_embedding"):
-        check_interface(session, 3)
+        check_interface(session, INPUTS, 3)
 
 
 def test_many_weights_go_to_a_file_of_their_own(tmp_path: Path) -> None:
