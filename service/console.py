@@ -1,8 +1,10 @@
 """What all commands of the command line share: settings, and failures in one line with an exit code."""
 
+import gc
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import NoReturn
 
@@ -24,11 +26,22 @@ OF_LOGS = frozenset({"calibrate", "evaluate", "replay"})
 def load_command(name: str) -> ModuleType:
     """A command's module, imported now: none waits for what others need, or fails for want of it."""
     try:
-        return importlib.import_module(f"service.commands.{name}")
+        with _collector_off():
+            return importlib.import_module(f"service.commands.{name}")
     except ModuleNotFoundError as error:
         if name not in OF_LOGS:  # then swerve itself is not whole
             raise
         fail(f"swerve {name} needs the package {error.name}: pip install 'swerve[calibrate]'", MISUSED)
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """What an import makes is there to stay, and looking through it for garbage takes a sixth of the import's time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def read_settings(**given: str | int) -> Settings:

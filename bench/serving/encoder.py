@@ -192,8 +192,8 @@ def section(figures: dict[str, Any]) -> list[str]:
         (
             "Texts and tokens a second of the encoder, tokenization included, beside `InferenceSession.run` alone on "
             f"the same graph ({figures['precision']}) with the same session options: its texts are tokenized, sorted "
-            "by length and padded beforehand, in batches of the size that was fastest of those tried. Ratio: median "
-            "of the pairs, in brackets the lowest and the highest. No cache."
+            "by length and laid out beforehand, in batches of the size and rows that were fastest of those tried. "
+            "Ratio: median of the pairs, in brackets the lowest and the highest. No cache."
         ),
         "",
     ]
