@@ -108,7 +108,7 @@ def _write_graph(job: _Job, dim: int) -> Graph:
     if job.precision == "int8":
         job.report("quantising to int8")
         quantise(fused.model)
-    packs = packing.can_pack(config, job.reference.pooling, job.precision)
+    packs = packing.can_pack(fused.model, config, job.reference.pooling, job.precision)
     if packs:
         packing.pack(fused.model, config, job.reference.pooling, dim)
     else:

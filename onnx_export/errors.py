@@ -99,7 +99,7 @@ class ParityError(ExportError):
 
 
 class BatchParityError(ParityError):
-    """The finished graph gives a text another vector in a padded batch than alone."""
+    """The finished graph gives a text another vector in a batch than alone."""
 
 
 class DiskFullError(ExportError):

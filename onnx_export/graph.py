@@ -1,4 +1,7 @@
-"""From a PyTorch model to one fused ONNX graph: token ids and mask in, unit sentence vectors out."""
+"""From a PyTorch model to one fused ONNX graph: padded token ids and mask in, unit sentence vectors out.
+
+Where texts can share rows, `packing` puts another head on it.
+"""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -160,8 +163,13 @@ def constant(graph: onnx.GraphProto, name: str, values: list[int] | list[float],
 
 def _feed_constant_inputs(graph: onnx.GraphProto) -> None:
     """Make token types and positions inside the graph: zeros, and places counted along the mask."""
-    first = list(zero_token_types(graph))
-    if "position_ids" in {value.name for value in graph.input}:
+    names = {value.name for value in graph.input}
+    first: list[onnx.NodeProto] = []
+    if "token_type_ids" in names:
+        first.append(helper.make_node("Shape", ["input_ids"], ["head/ids_shape"]))
+        zero = helper.make_tensor("value", TensorProto.INT64, [1], [0])
+        first.append(helper.make_node("ConstantOfShape", ["head/ids_shape"], ["token_type_ids"], value=zero))
+    if "position_ids" in names:
         axis = constant(graph, "head/sequence_axis", [1], np.int64)
         one = constant(graph, "head/one_position", [1], np.int64)
         zero_name = constant(graph, "head/first_position", [0], np.int64)
@@ -171,14 +179,6 @@ def _feed_constant_inputs(graph: onnx.GraphProto) -> None:
     nodes = [*first, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
-
-
-def zero_token_types(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
-    """The nodes that make the token types, where the graph asks for them."""
-    if "token_type_ids" in {value.name for value in graph.input}:
-        zero = helper.make_tensor("value", TensorProto.INT64, [1], [0])
-        yield helper.make_node("Shape", ["input_ids"], ["head/ids_shape"])
-        yield helper.make_node("ConstantOfShape", ["head/ids_shape"], ["token_type_ids"], value=zero)
 
 
 def _mean(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:

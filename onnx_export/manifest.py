@@ -38,8 +38,9 @@ class Graph:
     """The graph's interface and what the optimiser made of it.
 
     Attributes:
-        inputs: names of the inputs, each int64 (batch, sequence).
-        output: name of the one output, float32 (batch, dim), rows of unit length.
+        inputs: names of the inputs, each int64 (rows, tokens): ids and mask of padded texts, one a row, or ids,
+            positions and text numbers of texts that share rows (see `packing`).
+        output: name of the one output, float32 (texts, dim), each of unit length.
         opset: version of the standard operator set.
         fused: count of each fused operator in the graph before quantisation.
     """
@@ -60,7 +61,7 @@ class Parity:
         mean_cosine: mean cosine between the graph's and the reference's vector of the same text.
         min_cosine: the worst of those.
         neighbour_overlap: mean share of the ten nearest neighbours among the suite's behaviours that agree.
-        batch_single_max_abs_diff: largest difference between a text's vector in a padded batch and alone.
+        batch_single_max_abs_diff: largest difference between a text's vector in a batch and alone.
         batch_single_min_cosine: the worst cosine between those two.
     """
 
@@ -97,7 +98,7 @@ class Manifest:
         max_tokens: longer texts are truncated to this many tokens, special tokens included.
         prefix: put before every text.
         precision: fp32, int8 or fp16.
-        pad_token_id: fills a batch; its places have attention mask 0.
+        pad_token_id: fills a batch; its places have attention mask or text number 0.
         pad_side: always right.
         files: SHA-256 of each file of the folder, apart from the manifest.
         graph: the graph's interface.

@@ -14,28 +14,35 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from onnx_export.errors import FusionError
-from onnx_export.graph import HIDDEN, OUTPUT, constant, normalise, zero_token_types
+from onnx_export.graph import HIDDEN, OUTPUT, constant, normalise
 
 INPUTS = ("input_ids", "position_ids", "segment_ids")
 _ATTENTION_MASK = 3
 """Which input of Attention is the mask."""
-_EMBED_MASK, _EMBED_POSITIONS = 7, 8
-"""Which inputs of EmbedLayerNormalization are the mask and the positions."""
+_EMBED = "EmbedLayerNormalization"
+_EMBED_TYPES, _EMBED_MASK, _EMBED_POSITIONS = 1, 7, 8
+"""Which of its inputs are the token types, the mask and the positions."""
+_POSITIONS, _TYPES = "position_embeddings.weight", "token_type_embeddings.weight"
+"""How the tables' names end that a graph looks up in by itself, where that is not fused."""
 _SKIPS_PADDING = {"bert": False, "roberta": True, "xlm-roberta": True}
 """Model types whose attention fuses, and whether the padding token has no place where it stands in a text."""
 _POOLINGS = ("mean", "cls")
 
 
-def can_pack(config: Any, pooling: str, precision: str) -> bool:  # noqa: ANN401  # transformers ships no types
-    """Whether the graph can take packed rows, and should: an encoder whose attention is one operator, in fp32.
+def can_pack(model: onnx.ModelProto, config: Any, pooling: str, precision: str) -> bool:  # noqa: ANN401  # transformers ships no types
+    """Whether the fused graph can take packed rows, and should: one table of positions, every attention fused, fp32.
 
     fp16 is for GPUs, whose attention is fastest without such a mask, and whose batches are of a few fixed shapes. In
     int8 a text's vector would depend on where in the row it stands: sums end in another last bit there, and a
     rounding that falls to the other side is then a whole step (on the default model, cosines down to 0.996 with the
     text alone, below 0.9999 for one text in fifteen).
     """
-    return config.model_type in _SKIPS_PADDING and pooling in _POOLINGS and precision == "fp32"
+    wanted = config.model_type in _SKIPS_PADDING and pooling in _POOLINGS and precision == "fp32"
+    if not wanted:
+        return False
+    places = [node for node in model.graph.node if _looks_up(node, _POSITIONS) or node.op_type == _EMBED]
+    attentions = [node for node in model.graph.node if _is_masked(node)]
+    return (len(places), len(attentions)) == (1, config.num_hidden_layers)
 
 
 def pack(model: onnx.ModelProto, config: Any, pooling: str, dim: int) -> None:  # noqa: ANN401  # transformers ships no types
@@ -48,23 +55,17 @@ def pack(model: onnx.ModelProto, config: Any, pooling: str, dim: int) -> None:  
     mean: Σₜ hₜ / n;  cls: h₀;  then v / max(‖v‖₂, 1e-12).
 
     Args:
-        model: with the output `last_hidden_state`.
+        model: one that `can_pack`, with the output `last_hidden_state`.
         config: of the model.
         pooling: mean or cls.
         dim: length of a vector.
-
-    Raises:
-        FusionError: a part is not where this knows it.
     """
     graph = model.graph
-    if not _count_positions(graph) or not _mask_attention(graph, config.num_hidden_layers):
-        raise FusionError(
-            f"this {config.model_type} has a form whose texts cannot stand in one row; use the pinned versions"
-        )
+    for node in graph.node:
+        _redirect(node)
     body = list(graph.node)
     del graph.node[:]
-    graph.node.extend([*zero_token_types(graph), *_prepare(graph, config), *body])
-    graph.node.extend([*_pool(graph, pooling, dim), *normalise(graph)])
+    graph.node.extend([*_prepare(graph, config), *body, *_pool(graph, pooling, dim), *normalise(graph)])
     del graph.input[:], graph.output[:]
     axes = ["rows", "tokens"]
     graph.input.extend(helper.make_tensor_value_info(name, TensorProto.INT64, axes) for name in INPUTS)
@@ -72,44 +73,51 @@ def pack(model: onnx.ModelProto, config: Any, pooling: str, dim: int) -> None:  
     _drop_unused(graph)
 
 
-def _count_positions(graph: onnx.GraphProto) -> bool:
-    """Have positions looked up that are given; whether the one place where they are was found."""
-    found = 0
-    for node in graph.node:
-        if node.op_type == "EmbedLayerNormalization":
-            inputs = [*node.input, *[""] * (_EMBED_POSITIONS + 1 - len(node.input))]
-            inputs[_EMBED_MASK], inputs[_EMBED_POSITIONS] = "", "pack/positions_int32"
-            del node.input[:]
-            node.input.extend(inputs)
-            found += 1
-        elif node.op_type == "Gather" and node.input[0].endswith("position_embeddings.weight"):
-            node.input[1] = "pack/positions"
-            found += 1
-        elif node.op_type == "Gather" and node.input[0].endswith("token_type_embeddings.weight"):
-            node.input[1] = "pack/types"  # else cut from a constant as long as the longest text, which a row may exceed
-    return found == 1
+def _looks_up(node: onnx.NodeProto, table: str) -> bool:
+    return bool(node.op_type == "Gather" and node.input[0].endswith(table))
 
 
-def _mask_attention(graph: onnx.GraphProto, layers: int) -> bool:
-    """Give each attention the mask of segments; whether each layer's was found."""
-    found = 0
-    for node in graph.node:
-        if node.op_type == "Attention" and len(node.input) > _ATTENTION_MASK and node.input[_ATTENTION_MASK]:
-            node.input[_ATTENTION_MASK] = "pack/mask"
-            found += 1
-    return found == layers
+def _is_masked(node: onnx.NodeProto) -> bool:
+    return bool(node.op_type == "Attention" and len(node.input) > _ATTENTION_MASK and node.input[_ATTENTION_MASK])
+
+
+def _redirect(node: onnx.NodeProto) -> None:
+    """Have a node take positions, token types or mask from `_prepare`."""
+    if node.op_type == _EMBED:
+        inputs = [*node.input, *[""] * (_EMBED_POSITIONS + 1 - len(node.input))]
+        inputs[_EMBED_TYPES], inputs[_EMBED_MASK], inputs[_EMBED_POSITIONS] = (
+            "pack/types_int32",
+            "",
+            "pack/places_int32",
+        )
+        del node.input[:]
+        node.input.extend(inputs)
+    elif _looks_up(node, _POSITIONS):
+        node.input[1] = "pack/places"
+    elif _looks_up(node, _TYPES):
+        node.input[1] = "pack/types"  # else cut from a constant as long as the longest text, which a row may exceed
+    elif _is_masked(node):
+        node.input[_ATTENTION_MASK] = "pack/mask"
 
 
 def _prepare(graph: onnx.GraphProto, config: Any) -> Iterator[onnx.NodeProto]:  # noqa: ANN401  # transformers ships no types
-    """Token types, all 0; positions as the table has them; and the mask (rows, tokens, tokens), 1 within a text."""
+    """Token types, all 0; places in the table of positions; the mask (rows, tokens, tokens), 1 within a text.
+
+    And the texts' numbers, here because a GPU has to be waited for to know how many: before the long work.
+    """
     zero = helper.make_tensor("value", TensorProto.INT64, [1], [0])
+    first, step = (_scalar(graph, f"pack/{name}", 1) for name in ("first", "step"))
+    yield helper.make_node("ReduceMax", ["segment_ids"], ["pack/texts"], keepdims=0)
+    yield helper.make_node("Add", ["pack/texts", step], ["pack/end"])
+    yield helper.make_node("Range", [first, "pack/end", step], ["pack/numbers"])
     yield helper.make_node("Shape", ["input_ids"], ["pack/shape"])
     yield helper.make_node("ConstantOfShape", ["pack/shape"], ["pack/types"], value=zero)
     if _SKIPS_PADDING[config.model_type]:
-        yield from _positions_without_padding(graph, config.pad_token_id)
+        yield from _places_without_padding(graph, config.pad_token_id)
     else:
-        yield helper.make_node("Identity", ["position_ids"], ["pack/positions"])
-    yield helper.make_node("Cast", ["pack/positions"], ["pack/positions_int32"], to=TensorProto.INT32)
+        yield helper.make_node("Identity", ["position_ids"], ["pack/places"])
+    for name in ("types", "places"):
+        yield helper.make_node("Cast", [f"pack/{name}"], [f"pack/{name}_int32"], to=TensorProto.INT32)
     column, row = (constant(graph, f"pack/axis_{axis}", [axis], np.int64) for axis in (2, 1))
     yield helper.make_node("Unsqueeze", ["segment_ids", column], ["pack/segment_column"])
     yield helper.make_node("Unsqueeze", ["segment_ids", row], ["pack/segment_row"])
@@ -117,7 +125,7 @@ def _prepare(graph: onnx.GraphProto, config: Any) -> Iterator[onnx.NodeProto]:  
     yield helper.make_node("Cast", ["pack/same"], ["pack/mask"], to=TensorProto.INT32)
 
 
-def _positions_without_padding(graph: onnx.GraphProto, pad_token_id: int) -> Iterator[onnx.NodeProto]:
+def _places_without_padding(graph: onnx.GraphProto, pad_token_id: int) -> Iterator[onnx.NodeProto]:
     """As RoBERTa counts: p + 1, p + 2, … for tokens that are not padding's id p, and p for those, even within a text.
 
     Along the row tokens are counted up to each, and taken away those that were counted before its text began.
@@ -137,7 +145,7 @@ def _positions_without_padding(graph: onnx.GraphProto, pad_token_id: int) -> Ite
     yield helper.make_node("GatherElements", ["pack/up_to_before", "pack/begin"], ["pack/before_text"], axis=1)
     yield helper.make_node("Sub", ["pack/up_to", "pack/before_text"], ["pack/within_text"])
     yield helper.make_node("Mul", ["pack/within_text", "pack/counted"], ["pack/without_padding"])
-    yield helper.make_node("Add", ["pack/without_padding", pad], ["pack/positions"])
+    yield helper.make_node("Add", ["pack/without_padding", pad], ["pack/places"])
 
 
 def _pool(graph: onnx.GraphProto, pooling: str, dim: int) -> Iterator[onnx.NodeProto]:
@@ -145,10 +153,6 @@ def _pool(graph: onnx.GraphProto, pooling: str, dim: int) -> Iterator[onnx.NodeP
     width = constant(graph, "pack/hidden_shape", [-1, dim], np.int64)
     flat = constant(graph, "pack/flat", [1, -1], np.int64)
     column = constant(graph, "pack/last_axis", [1], np.int64)
-    first, step = (_scalar(graph, f"pack/{name}", 1) for name in ("first", "step"))
-    yield helper.make_node("ReduceMax", ["segment_ids"], ["pack/texts"], keepdims=0)
-    yield helper.make_node("Add", ["pack/texts", step], ["pack/end"])
-    yield helper.make_node("Range", [first, "pack/end", step], ["pack/numbers"])
     yield helper.make_node("Unsqueeze", ["pack/numbers", column], ["pack/number_column"])
     yield helper.make_node("Reshape", ["segment_ids", flat], ["pack/flat_segments"])
     yield helper.make_node("Equal", ["pack/number_column", "pack/flat_segments"], ["pack/all_members"])
@@ -174,12 +178,11 @@ def _scalar(graph: onnx.GraphProto, name: str, value: int) -> str:
 def _drop_unused(graph: onnx.GraphProto) -> None:
     """Take out what nothing depends on any more: the old mask, positions counted along it, and their constants."""
     wanted = {value.name for value in graph.output}
-    kept: list[onnx.NodeProto] = []
-    for node in reversed(graph.node):
-        if wanted.intersection(node.output):
-            wanted.update(name for name in node.input if name)
-            kept.append(node)
-    constants = [tensor for tensor in graph.initializer if tensor.name in wanted]
-    del graph.node[:], graph.initializer[:]
-    graph.node.extend(reversed(kept))
-    graph.initializer.extend(constants)
+    for place in reversed(range(len(graph.node))):
+        if wanted.intersection(graph.node[place].output):
+            wanted.update(name for name in graph.node[place].input if name)
+        else:
+            del graph.node[place]
+    for place in reversed(range(len(graph.initializer))):  # not copied: those that stay are the weights
+        if graph.initializer[place].name not in wanted:
+            del graph.initializer[place]

@@ -1,4 +1,4 @@
-"""The gate: the finished graph must give the reference model's vectors, in a padded batch as well as alone."""
+"""The gate: the finished graph must give the reference model's vectors, in a batch as well as alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,7 +51,7 @@ GATES = {
 
 
 class GraphRunner:
-    """Runs an exported folder's graph on the CPU with its own tokenizer, as the service does."""
+    """Runs an exported folder's graph on the CPU with its own tokenizer, batches laid out as the graph takes them."""
 
     def __init__(self, session: Any, inputs: Sequence[str], tokenizer: Path, reference: Reference) -> None:  # noqa: ANN401  # untyped library
         self._session = session
@@ -148,7 +148,7 @@ def compare(runner: GraphRunner, ids: Ids, expected: Floats) -> Parity:
 
 
 def _mixed_batches(count: int) -> list[NDArray[np.intp]]:
-    """Row numbers of batches that each have texts from everywhere in the suite, so that all are heavily padded."""
+    """Row numbers of batches that each have texts from everywhere in the suite, of very different lengths."""
     batches = -(-count // BATCH)
     return [np.arange(start, count, batches) for start in range(batches)]
 

@@ -37,11 +37,13 @@ def load_command(name: str) -> ModuleType:
 @contextmanager
 def _collector_off() -> Iterator[None]:
     """What an import makes is there to stay, and looking through it for garbage takes a sixth of the import's time."""
+    was_on = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
-        gc.enable()
+        if was_on:
+            gc.enable()
 
 
 def read_settings(**given: str | int) -> Settings:

@@ -5,10 +5,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import onnxruntime
 
-from service.encoder.layout import Feeds, as_packed, pack, pad
+from service.encoder.layout import Feeds, a_row_each, pack
 from service.encoder.manifest import MODEL_FILE, Manifest
 from service.encoder.session import CPU, packed_rows, session_options
 from service.encoder.tokenization import TextTokenizer, Tokens
@@ -127,7 +126,4 @@ class BareSession:
         manifest = self._manifest
         if limit.shared:
             return pack(batch, packed_rows(manifest.dim), pad_token_id=manifest.pad_token_id)
-        feeds = pad(batch, (len(batch), max(map(len, batch))), manifest)
-        if "token_type_ids" in manifest.graph.inputs:
-            feeds["token_type_ids"] = np.zeros_like(feeds["input_ids"])
-        return as_packed(feeds) if manifest.graph.packs else feeds
+        return a_row_each(batch, (len(batch), max(map(len, batch))), manifest)

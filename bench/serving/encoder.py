@@ -7,19 +7,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.serving.bare import BareSession
+from bench.serving.bare import BareSession, open_graph
 from bench.serving.pairs import Repetition, in_pairs, ratio_cell, target_line
 from bench.serving.setting import Setting
 from service.encoder import EncoderStats, OnnxEncoder, read_manifest
 from service.encoder.layout import Feeds
 from service.encoder.manifest import MANIFEST_FILE
+from service.encoder.session import OnnxGraph, session_options
 from service.encoder.tokenization import TextTokenizer
 
 TITLE = "Encoder: the engine beside the bare session"
@@ -28,6 +29,9 @@ CALLERS, CALL_TEXTS = (1, 8, 64), (64, 8)
 INT8_CALLERS, INT8_CALL_TEXTS = 8, 64
 MOST_JOINED = 12
 TRIED_TEXTS = 512
+ROWS_CALLS = ((1, 1), (1, 4), (1, 8), (1, 20), (1, 64), (8, 8))
+"""Callers and texts a call, with which shared rows are compared with a row for each text."""
+ROWS_TEXTS = 320
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,8 @@ def measure(setting: Setting) -> dict[str, Any]:
         for name, texts in sets.items():
             setting.progress(f"{len(texts)} texts, {name}")
             figures["sets"].append({"name": name, **_one_set(setting, encoder, runner, texts, size.pairs)})
+    setting.progress("shared rows beside a row each")
+    figures["rows"] = _rows(setting, sets, size)
     setting.progress("int8")
     figures["int8"] = _int8(setting, sets, size)
     return figures
@@ -146,6 +152,30 @@ def _padding(lengths: Sequence[int], batches: Sequence[Feeds]) -> float:
     return 1 - sum(lengths) / sum(feeds["input_ids"].size for feeds in batches)
 
 
+def _rows(setting: Setting, sets: dict[str, list[str]], size: Size) -> dict[str, Any]:
+    """The speed of shared rows in units of the same graph with a row for each text, padded."""
+    manifest = read_manifest(setting.model)
+    if not manifest.graph.packs:
+        return {"missing": "the model's texts do not share rows"}
+    graph = OnnxGraph(open_graph(setting.model, session_options()), manifest, share_rows=False)
+    tokenizer = TextTokenizer.load(setting.model, manifest)
+    padded = OnnxEncoder(manifest, tokenizer, graph, cache_texts=0, capacity_texts=size.short)
+    rows = []
+    with closing(padded), engine(setting.model, size.short) as shared, asyncio.Runner() as runner:
+        repetition(padded, runner, sets["short"][:ROWS_TEXTS], callers=1, call_texts=ROWS_TEXTS)()
+        for name, texts in sets.items():
+            some = texts[:ROWS_TEXTS]
+            for callers, call_texts in ROWS_CALLS:
+                one, other = (
+                    repetition(encoder, runner, some, callers=callers, call_texts=call_texts)
+                    for encoder in (padded, shared)
+                )
+                found = in_pairs(one, other, 2 * size.pairs)
+                figures = found.figures(len(some), _count_tokens(setting.model, some))
+                rows.append({"name": name, "callers": callers, "call_texts": call_texts, **figures})
+    return {"rows": rows}
+
+
 def _int8(setting: Setting, sets: dict[str, list[str]], size: Size) -> dict[str, Any]:
     """The speed of an int8 export of the same model, in units of the model as it is."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -203,6 +233,7 @@ def section(figures: dict[str, Any]) -> list[str]:
         *lines,
         target_line(f"at least {figures['target']:g} everywhere", _missed(figures)),
         "",
+        *_rows_lines(figures["rows"]),
         *_int8_lines(figures),
     ]
 
@@ -249,6 +280,22 @@ def _missed(figures: dict[str, Any]) -> list[str]:
         for row in one["rows"]
         if row["ratio"] < figures["target"]
     ]
+
+
+def _rows_lines(figures: dict[str, Any]) -> list[str]:
+    if "missing" in figures:
+        return [f"Shared rows were not measured: {figures['missing']}.", ""]
+    lines = [
+        "The engine with texts that share rows beside itself with a row for each text, padded, on the same graph:",
+        "",
+        "| texts | callers | texts a call | shared : a row each | texts/s | a row each, texts/s |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for row in figures["rows"]:
+        cells = [row["name"], str(row["callers"]), str(row["call_texts"]), ratio_cell(row)]
+        speeds = [f"{row[name]:,.0f}" for name in ("texts_per_second", "reference_texts_per_second")]
+        lines.append("| " + " | ".join([*cells, *speeds]) + " |")
+    return [*lines, ""]
 
 
 def _int8_lines(figures: dict[str, Any]) -> list[str]:

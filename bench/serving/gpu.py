@@ -11,7 +11,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnxruntime
 
 from bench.serving.bare import open_graph
@@ -20,7 +19,7 @@ from bench.serving.encoder import BRIEF, CALLERS, Size, export_as, repetition, s
 from bench.serving.pairs import in_pairs, ratio_cell, target_line
 from bench.serving.setting import Setting
 from service.encoder import Manifest, OnnxEncoder, read_manifest
-from service.encoder.layout import pad
+from service.encoder.layout import a_row_each
 from service.encoder.session import CPU, CUDA, cuda_usable, session_options
 from service.encoder.tokenization import TextTokenizer, Tokens
 from service.vectors import Vectors
@@ -118,9 +117,7 @@ class BoundSession:
         return time.perf_counter() - began
 
     def _bind(self, batch: Sequence[Tokens], size: int) -> onnxruntime.IOBinding:
-        feeds = pad(batch, (len(batch), size), self._manifest)
-        if "token_type_ids" in self._manifest.graph.inputs:
-            feeds["token_type_ids"] = np.zeros_like(feeds["input_ids"])
+        feeds = a_row_each(batch, (len(batch), size), self._manifest)
         binding = self._session.io_binding()
         for name, ids in feeds.items():
             binding.bind_ortvalue_input(name, onnxruntime.OrtValue.ortvalue_from_numpy(ids, "cuda", 0))

@@ -13,7 +13,7 @@ from service.encoder import read_manifest
 
 TITLE = "What the session options cost"
 REFERENCE = "default"
-TOKENS = 1024  # the engine's batch
+TOKENS = 1024  # about the engine's batch
 PAIRS = 5
 
 
@@ -25,7 +25,7 @@ def measure(setting: Setting) -> dict[str, Any]:
     rows = []
     for texts_name, texts in text_sets(setting.texts, BRIEF if setting.brief else FULL, setting.random).items():
         tokens = default.tokenize(texts)
-        batches = default.prepare(tokens, Limit(tokens=TOKENS))
+        batches = default.prepare(tokens, Limit(tokens=TOKENS, shared=manifest.graph.packs))
         for session in (default, *sessions.values()):
             session.seconds(batches[:2])
         for name, session in sessions.items():

@@ -15,7 +15,8 @@ class BatchPolicy:
     """What a batch costs, and its limit.
 
     Attributes:
-        max_tokens: tokens of a batch, padding included; a longer text runs alone.
+        max_tokens: tokens of a batch, padding included; a longer text runs alone. Shared rows are counted as if filled
+            evenly, and may come out some tokens longer.
         run_tokens: what running the model once costs besides its tokens, in tokens.
         window: how many of the oldest texts a batch is taken from. The more, the less padding; but a request is done
             when its last text is, and the more often newcomers are run before it.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnxruntime
 
-from service.encoder.layout import Feeds, as_packed, pad
+from service.encoder.layout import Feeds, a_row_each
 from service.encoder.manifest import Manifest
 from service.encoder.rows import RowPolicy
 from service.encoder.tokenization import Tokens
@@ -108,7 +108,7 @@ class BoundGraph:
 
     def lay_out(self, batch: Sequence[Tokens]) -> Feeds:
         """A row for each text, and more, in one of the shapes."""
-        return self._feeds(pad(batch, self._shapes.of(len(batch), max(map(len, batch))), self._manifest))
+        return a_row_each(batch, self._shapes.of(len(batch), max(map(len, batch))), self._manifest)
 
     def prepare(self) -> bool:
         """Run one more of the shapes; whether there are others.
@@ -116,8 +116,9 @@ class BoundGraph:
         To be called by the thread that also runs the texts: cuDNN's plans are kept for each thread.
         """
         if self._unprepared:
-            ones = np.ones(self._unprepared.popleft(), np.int64)
-            self.start(self._feeds({"input_ids": ones, "attention_mask": ones}))()
+            shape = self._unprepared.popleft()
+            full = Tokens([self._manifest.pad_token_id] * shape[1], truncated=False)
+            self.start(a_row_each([full] * shape[0], shape, self._manifest))()
         return bool(self._unprepared)
 
     def start(self, feeds: Feeds) -> Callable[[], Vectors]:
@@ -138,11 +139,8 @@ class BoundGraph:
         self._session.run_with_iobinding(buffers.binding, self._options)
         return buffers.vectors
 
-    def _feeds(self, padded: Feeds) -> Feeds:
-        return as_packed(padded) if self._manifest.graph.packs else padded
-
     def _allocate(self, rows: int, tokens: int) -> _Buffers:
-        """Buffers of one shape. Token types are all 0, and so are written once."""
+        """Buffers of one shape."""
         zeros = np.zeros((rows, tokens), np.int64)
         inputs: dict[str, onnxruntime.OrtValue] = {
             str(name): onnxruntime.OrtValue.ortvalue_from_numpy(zeros.copy(), self._device, 0)

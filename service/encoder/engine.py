@@ -30,6 +30,8 @@ _log = logging.getLogger(__name__)
 # On a CPU, throughput is level from about 200 tokens a batch, and a run costs what 16 tokens do: small batches let
 # urgent and cancelled work in between. A GPU wants to be filled.
 _CPU_POLICY = BatchPolicy(max_tokens=1024, run_tokens=16, window=320)
+# With shared rows each text more is cheap, so that batches are as large as they may be.
+_PACKED_POLICY = replace(_CPU_POLICY, max_tokens=512)
 _GPU_POLICY = BatchPolicy(max_tokens=BATCH_TOKENS, run_tokens=4096, window=1024)
 # Texts tokenized before the next batch is run: enough to find neighbours in length, few enough that a batch is never
 # kept waiting for long and that the tokenizer's intermediate results stay small whatever the length of the texts.
@@ -109,7 +111,7 @@ class OnnxEncoder:
         graph: of the same folder; from here on only this encoder's thread runs it.
         capacity_texts: texts admitted at one time.
         cache_texts: vectors kept in the cache; 0 turns it off.
-        max_batch_tokens: tokens of a batch, padding included; by default what suits the graph's provider.
+        max_batch_tokens: see `BatchPolicy.max_tokens`; by default what suits the graph's provider.
         max_wait: seconds that a call may wait for its turn; by default for ever.
     """
 
@@ -380,7 +382,9 @@ def _is_prepared(graph: Graph) -> bool:
 
 
 def _policy(graph: Graph, max_batch_tokens: int | None) -> BatchPolicy:
-    policy = replace(_CPU_POLICY if graph.provider == CPU else _GPU_POLICY, rows=graph.rows)
+    policy = _GPU_POLICY
+    if graph.provider == CPU:
+        policy = replace(_PACKED_POLICY, rows=graph.rows) if graph.rows.packs else _CPU_POLICY
     return policy if max_batch_tokens is None else replace(policy, max_tokens=max_batch_tokens)
 
 

@@ -65,6 +65,16 @@ def pack(batch: Sequence[Tokens], policy: RowPolicy, *, pad_token_id: int) -> Fe
     return {name: array.reshape(rows, columns) for name, array in feeds.items()}
 
 
+def a_row_each(batch: Sequence[Tokens], shape: tuple[int, int], manifest: Manifest) -> Feeds:
+    """A row for each text, as the graph takes it, whichever form it has; see `pad`."""
+    feeds = pad(batch, shape, manifest)
+    if manifest.graph.packs:
+        return as_packed(feeds)
+    if "token_type_ids" in manifest.graph.inputs:
+        feeds["token_type_ids"] = np.zeros_like(feeds["input_ids"])
+    return feeds
+
+
 def as_packed(padded: Feeds) -> Feeds:
     """A padded batch as a graph of packed rows takes it: each row is one text's, and none is without."""
     mask = padded["attention_mask"]

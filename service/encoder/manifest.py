@@ -21,8 +21,11 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$")]
 # What the service knows how to feed.
 GraphInput = Literal["input_ids", "attention_mask", "token_type_ids", "position_ids", "segment_ids"]
-_PADDED = {"input_ids", "attention_mask"}
-_PACKED = {"input_ids", "position_ids", "segment_ids"}
+_FORMS = (
+    {"input_ids", "attention_mask"},
+    {"input_ids", "attention_mask", "token_type_ids"},
+    {"input_ids", "position_ids", "segment_ids"},
+)
 
 
 class _Part(BaseModel):
@@ -42,10 +45,11 @@ class GraphSpec(_Part):
     output: str
 
     @model_validator(mode="after")
-    def _is_one_of_both_forms(self) -> Self:
-        if set(self.inputs) - {"token_type_ids"} not in (_PADDED, _PACKED):
+    def _has_a_known_form(self) -> Self:
+        if set(self.inputs) not in _FORMS:
             raise ValueError(
-                "the inputs must be input_ids and attention_mask, or input_ids, position_ids and segment_ids"
+                "the inputs must be input_ids and attention_mask, with or without token_type_ids, or input_ids, "
+                "position_ids and segment_ids"
             )
         return self
 
@@ -138,7 +142,7 @@ def read_manifest(folder: Path) -> Manifest:
         _check_file(folder, name, expected)
     _check_graph_stands_alone(folder, manifest)
     if manifest.digest != manifest.expected_digest():
-        # Profiles and stored vectors are bound to digests, so one that no longer says what is loaded is dangerous.
+        # What is stored is compared by digest and space, so that those of another model would be taken for its own.
         raise ModelFolderError(
             f"{folder / MANIFEST_FILE} was edited after the export: its digest does not fit what it says; "
             f"{_remedy(folder)}"

@@ -14,7 +14,7 @@ import onnxruntime
 
 from service.encoder.bound import BoundGraph
 from service.encoder.errors import ModelFolderError
-from service.encoder.layout import Feeds, pack, pad
+from service.encoder.layout import Feeds, a_row_each, pack
 from service.encoder.manifest import MODEL_FILE, GraphSpec, Manifest
 from service.encoder.rows import RowPolicy
 from service.encoder.tokenization import Tokens
@@ -89,14 +89,15 @@ class OnnxGraph:
     Args:
         session: of the graph.
         manifest: of its folder.
+        share_rows: let texts share rows, where the graph takes such.
     """
 
     overlaps = False
 
-    def __init__(self, session: onnxruntime.InferenceSession, manifest: Manifest) -> None:
+    def __init__(self, session: onnxruntime.InferenceSession, manifest: Manifest, *, share_rows: bool = True) -> None:
         self._session = session
         self._manifest = manifest
-        self._rows = packed_rows(manifest.dim) if manifest.graph.packs else RowPolicy()
+        self._rows = packed_rows(manifest.dim) if manifest.graph.packs and share_rows else RowPolicy()
 
     @property
     def provider(self) -> str:
@@ -117,13 +118,10 @@ class OnnxGraph:
         return False
 
     def lay_out(self, batch: Sequence[Tokens]) -> Feeds:
-        """Packed rows where the graph takes such, else a row for each text, padded to the longest."""
+        """Shared rows, or a row for each text, padded to the longest."""
         if self._rows.packs:
             return pack(batch, self._rows, pad_token_id=self._manifest.pad_token_id)
-        feeds = pad(batch, (len(batch), max(map(len, batch))), self._manifest)
-        if "token_type_ids" in self._manifest.graph.inputs:
-            feeds["token_type_ids"] = np.zeros_like(feeds["input_ids"])
-        return feeds
+        return a_row_each(batch, (len(batch), max(map(len, batch))), self._manifest)
 
     def start(self, feeds: Feeds) -> Callable[[], Vectors]:
         """Run a batch at once; the function returned gives the vectors (batch, dim)."""

@@ -40,6 +40,7 @@ def _encoder(*ratios: float) -> dict[str, Any]:
         "target": 0.95,
         "precision": "fp32",
         "sets": [{**one, "bare": bare, "rows": rows}],
+        "rows": {"rows": [{"name": "short", "callers": 1, "call_texts": 8, **_pair(1.25)}]},
         "int8": {"missing": "x"},
     }
 

@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from itertools import pairwise, product
 from typing import cast
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.encoder import batching
 from service.encoder.batching import BatchPolicy, Pool, cheapest_group
+from service.encoder.rows import RowPolicy, fill_rows
 from service.encoder.tokenization import Tokens
 from service.encoder.work import Call, Work
 
@@ -36,6 +38,25 @@ def test_group_holds_the_seed_and_keeps_to_the_budget(lengths: list[int], data: 
     start, stop = cheapest_group(lengths, seed, policy)
     assert 0 <= start <= seed < stop <= len(lengths)
     assert stop - start == 1 or (stop - start) * lengths[stop - 1] <= 400
+
+
+@settings(deadline=None)
+@given(LENGTHS, st.data())
+def test_shared_rows_are_within_the_budget_but_for_uneven_filling(lengths: list[int], data: st.DataObject) -> None:
+    rows = RowPolicy(row_tokens=96, span=1536.0)
+    policy = BatchPolicy(max_tokens=512, run_tokens=16, rows=rows)
+    seed = data.draw(st.integers(0, len(lengths) - 1))
+    start, stop = cheapest_group(lengths, seed, policy)
+    assert 0 <= start <= seed < stop <= len(lengths)
+    _, filled, tokens = fill_rows(np.array(lengths[start:stop]), rows.row_tokens, rows.span)
+    assert sum(lengths[start:stop]) <= 512 or stop - start == 1
+    assert filled * tokens <= 1.5 * max(512, lengths[stop - 1])
+
+
+def test_few_texts_that_share_rows_run_together() -> None:
+    policy = BatchPolicy(max_tokens=512, run_tokens=16, rows=RowPolicy(row_tokens=96, span=1536.0))
+    for lengths in ([5, 5, 5, 100], [12, 12, 12, 110], [20, 25, 100], [4, 160]):
+        assert cheapest_group(lengths, 0, policy) == (0, len(lengths))
 
 
 @settings(deadline=None)

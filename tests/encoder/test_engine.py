@@ -397,13 +397,17 @@ async def test_close_fails_waiting_callers(make_encoder: MakeEncoder, graph: Stu
     assert encoder.stats.admitted == 0
 
 
+def encoder_threads() -> int:
+    return sum(thread.name == "encoder" for thread in threading.enumerate())
+
+
 async def test_thread_ends_with_close(make_encoder: MakeEncoder) -> None:
-    before = threading.active_count()
+    before = encoder_threads()
     encoder = make_encoder()
-    assert threading.active_count() == before + 1
+    assert encoder_threads() == before + 1
     encoder.close()
     encoder.close()
-    assert threading.active_count() == before
+    assert encoder_threads() == before
 
 
 async def test_saturation(make_encoder: MakeEncoder, graph: StubGraph) -> None:
@@ -418,10 +422,10 @@ async def test_saturation(make_encoder: MakeEncoder, graph: StubGraph) -> None:
 
 @pytest.mark.parametrize("options", [{"capacity_texts": 0}, {"cache_texts": -1}, {"max_batch_tokens": 0}])
 def test_bad_options_are_refused(make_encoder: MakeEncoder, options: dict[str, int]) -> None:
-    before = threading.active_count()
+    before = encoder_threads()
     with pytest.raises(ValueError, match=next(iter(options))):
         make_encoder(**options)
-    assert threading.active_count() == before
+    assert encoder_threads() == before
 
 
 async def test_canary_runs_the_model_each_time(make_encoder: MakeEncoder, graph: StubGraph) -> None:

@@ -92,7 +92,7 @@ def test_unknown_format(write_folder: WriteFolder, document: object) -> None:
         ({"max_tokens": "many"}, "max_tokens: "),
         ({"files": {"model.onnx": "0" * 64}}, "files lacks tokenizer.json"),
         ({"files": {"../model.onnx": "0" * 64}}, "files."),
-        ({"graph": {"inputs": ["input_ids"], "output": "x"}}, "the inputs must be input_ids and attention_mask, or"),
+        ({"graph": {"inputs": ["input_ids"], "output": "x"}}, "the inputs must be input_ids and attention_mask, with"),
         ({"graph": {"inputs": ["input_ids", "attention_mask", "pixels"], "output": "x"}}, "graph.inputs.2"),
         ({"canary": {"text": "a", "vector": [float("nan")] * 8}}, "canary.vector.0"),
         ({"canary": None}, "canary: "),

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def encoder(model_dir: Path) -> Iterator[OnnxEncoder]:
-    assert read_manifest(model_dir).graph.packs, f"{model_dir} was exported before rows were shared: make clean model"
+    assert read_manifest(model_dir).graph.packs, f"an export of before: python -m onnx_export --out {model_dir}"
     made = OnnxEncoder.load(model_dir, cache_texts=0, force_cpu=True)
     yield made
     made.close()

@@ -6,14 +6,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
 import transformers
-from onnx import TensorProto, helper
+from onnx import helper
 
-from onnx_export import errors, export, read_manifest
-from onnx_export.packing import INPUTS, can_pack, pack
+from onnx_export import export, read_manifest
+from onnx_export.packing import INPUTS, can_pack
 
 MakeModel = Callable[..., Path]
 Texts = list[list[int]]
@@ -86,6 +87,13 @@ def test_nothing_of_a_neighbour_gets_into_a_vector(make_model: MakeModel, tmp_pa
     np.testing.assert_allclose(beside_one[1], run(out, [text])[0], atol=1e-6)
 
 
+def fused(attention: int, positions: str = "embeddings.position_embeddings.weight") -> onnx.ModelProto:
+    """As much of a fused graph as tells its form: one look-up of positions, and so many attentions with a mask."""
+    nodes = [helper.make_node("Gather", [positions, "places"], ["embedded"])]
+    nodes += [helper.make_node("Attention", ["embedded", "w", "b", "mask"], [f"h{n}"]) for n in range(attention)]
+    return helper.make_model(helper.make_graph(nodes, "fused", [], []))
+
+
 @pytest.mark.parametrize(
     ("model_type", "pooling", "precision", "packs"),
     [
@@ -97,16 +105,12 @@ def test_nothing_of_a_neighbour_gets_into_a_vector(make_model: MakeModel, tmp_pa
         ("mpnet", "mean", "fp32", False),
     ],
 )
-def test_which_graphs_are_packed(model_type: str, pooling: str, precision: str, packs: bool) -> None:
-    config = SimpleNamespace(model_type=model_type)
-    assert can_pack(config, pooling, precision) == packs
+def test_which_models_are_packed(model_type: str, pooling: str, precision: str, packs: bool) -> None:
+    config = SimpleNamespace(model_type=model_type, num_hidden_layers=2)
+    assert can_pack(fused(attention=2), config, pooling, precision) == packs
 
 
-def test_a_graph_of_another_form_is_refused() -> None:
-    node = helper.make_node("Gather", ["table", "input_ids"], ["last_hidden_state"])
-    ids = helper.make_tensor_value_info("input_ids", TensorProto.INT64, ["b", "s"])
-    hidden = helper.make_tensor_value_info("last_hidden_state", TensorProto.FLOAT, ["b", "s", 4])
-    model = helper.make_model(helper.make_graph([node], "other", [ids], [hidden]))
-    config = hugging.BertConfig(num_hidden_layers=2)
-    with pytest.raises(errors.FusionError, match="this bert has a form whose texts cannot stand in one row"):
-        pack(model, config, "mean", 4)
+def test_a_graph_of_another_form_is_left_padded() -> None:
+    config = SimpleNamespace(model_type="roberta", num_hidden_layers=2)
+    assert not can_pack(fused(attention=1), config, "mean", "fp32")  # one that did not fuse
+    assert not can_pack(fused(attention=2, positions="distances"), config, "mean", "fp32")
