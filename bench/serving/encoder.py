@@ -9,13 +9,15 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from bench.serving.bare import BareSession, open_graph
-from bench.serving.pairs import Repetition, in_pairs, ratio_cell, target_line
+from bench.serving.pairs import Repetition, in_pairs, in_turns, ratio_cell, target_line
 from bench.serving.setting import Setting
 from service.encoder import EncoderStats, OnnxEncoder, read_manifest
 from service.encoder.layout import Feeds
@@ -23,15 +25,19 @@ from service.encoder.manifest import MANIFEST_FILE
 from service.encoder.session import OnnxGraph, session_options
 from service.encoder.tokenization import TextTokenizer
 
+T = TypeVar("T")
+
 TITLE = "Encoder: the engine beside the bare session"
 TARGET = 0.95
 CALLERS, CALL_TEXTS = (1, 8, 64), (64, 8)
 INT8_CALLERS, INT8_CALL_TEXTS = 8, 64
 MOST_JOINED = 12
 TRIED_TEXTS = 512
+PARTS = 16
+"""Parts of a repetition at most, in which engine and bare session take turns."""
 ROWS_CALLS = ((1, 1), (1, 4), (1, 8), (1, 20), (1, 64), (8, 8))
 """Callers and texts a call, with which shared rows are compared with a row for each text."""
-ROWS_TEXTS = 320
+ROWS_TEXTS, ROWS_PARTS = 320, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +121,15 @@ def _one_set(
     rows = []
     for call_texts in CALL_TEXTS:
         for callers in CALLERS:
-            repeat = repetition(encoder, runner, texts, callers=callers, call_texts=call_texts)
+            # Each part gives all callers two calls, so that their texts still meet in the encoder.
+            parts = min(PARTS, max(1, len(texts) // (2 * callers * call_texts)), len(batches))
+            ours = [
+                repetition(encoder, runner, part, callers=callers, call_texts=call_texts)
+                for part in in_parts(texts, parts)
+            ]
+            theirs = [partial(bare.seconds, part) for part in in_parts(batches, parts)]
             before = encoder.stats
-            found = in_pairs(lambda: bare.seconds(batches), repeat, pairs)
+            found = in_turns(theirs, ours, pairs)
             spent = sum(found.measured)
             row = {
                 "callers": callers,
@@ -135,6 +147,17 @@ def _one_set(
         "bare": {"limit": str(limit), "tried_tokens_per_second": tried, "padding_share": _padding(lengths, batches)},
         "rows": rows,
     }
+
+
+def in_parts(items: Sequence[T], parts: int) -> list[Sequence[T]]:
+    """As many as equal parts, in order.
+
+    Example:
+        >>> in_parts("abcde", 2)
+        ['ab', 'cde']
+    """
+    edges = [len(items) * part // parts for part in range(parts + 1)]
+    return [items[start:stop] for start, stop in pairwise(edges)]
 
 
 def shares(before: EncoderStats, after: EncoderStats, seconds: float) -> dict[str, float]:
@@ -167,10 +190,13 @@ def _rows(setting: Setting, sets: dict[str, list[str]], size: Size) -> dict[str,
             some = texts[:ROWS_TEXTS]
             for callers, call_texts in ROWS_CALLS:
                 one, other = (
-                    repetition(encoder, runner, some, callers=callers, call_texts=call_texts)
+                    [
+                        repetition(encoder, runner, part, callers=callers, call_texts=call_texts)
+                        for part in in_parts(some, ROWS_PARTS)
+                    ]
                     for encoder in (padded, shared)
                 )
-                found = in_pairs(one, other, 2 * size.pairs)
+                found = in_turns(one, other, size.pairs)
                 figures = found.figures(len(some), _count_tokens(setting.model, some))
                 rows.append({"name": name, "callers": callers, "call_texts": call_texts, **figures})
     return {"rows": rows}
@@ -223,7 +249,8 @@ def section(figures: dict[str, Any]) -> list[str]:
             "Texts and tokens a second of the encoder, tokenization included, beside `InferenceSession.run` alone on "
             f"the same graph ({figures['precision']}) with the same session options: its texts are tokenized, sorted "
             "by length and laid out beforehand, in batches of the size and rows that were fastest of those tried. "
-            "Ratio: median of the pairs, in brackets the lowest and the highest. No cache."
+            "They take turns in parts of a repetition. Ratio: median of the pairs, in brackets the lowest and the "
+            "highest. No cache."
         ),
         "",
     ]

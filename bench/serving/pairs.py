@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+import numpy as np
+
 Repetition = Callable[[], float]
 """Does the work once and tells the seconds it took."""
 
@@ -48,15 +50,30 @@ def in_pairs(reference: Repetition, measured: Repetition, pairs: int) -> Pairs:
         >>> in_pairs(lambda: 3.0, lambda: 4.0, 2).ratios
         [0.75, 0.75]
     """
-    both: list[tuple[float, float]] = []
-    for turn in range(pairs):
-        if turn % 2 == 0:
-            first = reference()
-            both.append((first, measured()))
-        else:
-            first = measured()
-            both.append((reference(), first))
-    return Pairs(tuple(pair[0] for pair in both), tuple(pair[1] for pair in both))
+    return in_turns([reference], [measured], pairs)
+
+
+def in_turns(references: Sequence[Repetition], measured: Sequence[Repetition], pairs: int) -> Pairs:
+    """The same of two things in parts, whose turns alternate: a machine that slows down in between slows down both.
+
+    Args:
+        references: the parts of the one.
+        measured: as many parts of the other.
+        pairs: how often each is repeated as a whole.
+
+    Example:
+        >>> in_turns([lambda: 1.0, lambda: 2.0], [lambda: 2.0, lambda: 2.0], 2).ratios
+        [0.75, 0.75]
+    """
+    sums = np.zeros((pairs, 2))
+    for pair in range(pairs):
+        for part, (one, other) in enumerate(zip(references, measured, strict=True)):
+            if (pair + part) % 2 == 0:
+                sums[pair] += (one(), other())
+            else:
+                second = other()
+                sums[pair] += (one(), second)
+    return Pairs(tuple(sums[:, 0].tolist()), tuple(sums[:, 1].tolist()))
 
 
 def ratio_cell(figures: dict[str, Any]) -> str:

@@ -1,6 +1,7 @@
 """The page of bench/serving, from made-up figures: targets are computed, and what is missing is said."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from onnx import helper, numpy_helper
 
 from bench.serving import encoder, gpu, memory, options, page, peers_part
 from bench.serving.card import Arithmetic
+from bench.serving.encoder import in_parts
 from bench.serving.page import write_page
-from bench.serving.pairs import in_pairs, target_line
+from bench.serving.pairs import in_pairs, in_turns, target_line
 from bench.serving.parts import PARTS
 
 MACHINE = {
@@ -183,6 +185,22 @@ def test_pairs_are_reference_over_measured_whichever_goes_first() -> None:
     assert found.ratios == [0.5, 0.5]
     assert order == ["reference", "measured", "measured", "reference"]
     assert found.figures(8, 80)["texts_per_second"] == 2.0
+
+
+def test_parts_take_turns_and_are_summed() -> None:
+    order: list[str] = []
+
+    def part(name: str, seconds: float) -> Callable[[], float]:
+        def repeat() -> float:
+            order.append(name)
+            return seconds
+
+        return repeat
+
+    found = in_turns([part("a", 1.0), part("b", 2.0)], [part("A", 4.0), part("B", 2.0)], 2)
+    assert found.ratios == [0.5, 0.5]
+    assert "".join(order) == "aABb" + "AabB"
+    assert in_parts("abcde", 2) == ["ab", "cde"]
 
 
 def test_target_line_tells_every_miss() -> None:
