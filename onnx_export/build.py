@@ -40,6 +40,7 @@ class Options:
     """What the caller asked for; None leaves it to the model's own configuration."""
 
     precision: str
+    rows: str
     pooling: str | None
     max_tokens: int | None
     prefix: str | None
@@ -53,6 +54,7 @@ class _Job:
     layout: Layout
     reference: Reference
     precision: str
+    rows: str
     folder: Path
     scratch: Path
     report: Report
@@ -79,7 +81,10 @@ def build(source: str, options: Options, *, staging: Staging, tools: dict[str, s
         reference = load_reference(
             layout, pooling=options.pooling, max_tokens=options.max_tokens, prefix=options.prefix
         )
-        return _build(_Job(model, layout, reference, options.precision, staging.model, staging.scratch, report), tools)
+        return _build(
+            _Job(model, layout, reference, options.precision, options.rows, staging.model, staging.scratch, report),
+            tools,
+        )
 
 
 def _build(job: _Job, tools: dict[str, str]) -> Manifest:
@@ -108,13 +113,15 @@ def _write_graph(job: _Job, dim: int) -> Graph:
     if job.precision == "int8":
         job.report("quantising to int8")
         quantise(fused.model)
-    packs = packing.can_pack(fused.model, config, job.reference.pooling, job.precision)
-    if packs:
-        packing.pack(fused.model, config, job.reference.pooling, dim)
+    shared = job.rows == "shared"
+    if shared:
+        packing.pack(fused.model, config, job.reference.pooling, dim, precision=job.precision)
     else:
         graph.add_head(fused.model, job.reference.pooling, dim)
     graph.save(fused.model, job.folder / GRAPH)
-    return Graph(inputs=packing.INPUTS if packs else graph.INPUTS, output=graph.OUTPUT, opset=graph.OPSET, fused=counts)
+    return Graph(
+        inputs=packing.INPUTS if shared else graph.INPUTS, output=graph.OUTPUT, opset=graph.OPSET, fused=counts
+    )
 
 
 def _verify(job: _Job, interface: Graph, expected: parity.Floats) -> tuple[Parity, Canary]:

@@ -86,6 +86,10 @@ class FusionError(ExportError):
     """The transformer optimiser did not fuse a BERT as it must."""
 
 
+class RowsError(ExportError):
+    """Texts cannot have the rows that were asked for."""
+
+
 class QuantisationError(ExportError):
     """The graph has nothing that could be quantised."""
 

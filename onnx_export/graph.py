@@ -1,6 +1,6 @@
 """From a PyTorch model to one fused ONNX graph: padded token ids and mask in, unit sentence vectors out.
 
-Where texts can share rows, `packing` puts another head on it.
+Where texts are to share rows, `packing` puts another head on it.
 """
 
 import warnings

@@ -13,6 +13,7 @@ from typing import Any, Self
 FORMAT = 1
 PRECISIONS = ("fp32", "int8", "fp16")
 POOLINGS = ("mean", "cls", "last")
+ROWS = ("padded", "shared")
 MANIFEST = "manifest.json"
 GRAPH = "model.onnx"
 TOKENIZER = "tokenizer.json"

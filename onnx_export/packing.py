@@ -3,8 +3,9 @@
 In a padded batch each text is a row as long as the longest one, and what fills it up costs as much as what is read.
 Here texts stand one behind the other, and the graph is told where each begins: its attention goes from a token to those
 of the same text only, positions are counted from each text's beginning, and each text is pooled for itself (sequence
-packing, Krell et al. 2021, "Efficient sequence packing without cross-contamination"). A text's vector is the same as
-alone: the weight of another text's token is exp(mask) = 0 in float32.
+packing, Krell et al. 2021, "Efficient sequence packing without cross-contamination"). Another text's token has the
+weight exp(mask) = 0 in float32, so that nothing of it gets into a vector. Only sums end in another last bit where a
+text stands elsewhere in a row.
 """
 
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from onnx_export.errors import RowsError
 from onnx_export.graph import HIDDEN, OUTPUT, constant, normalise
 
 INPUTS = ("input_ids", "position_ids", "segment_ids")
@@ -29,23 +31,7 @@ _SKIPS_PADDING = {"bert": False, "roberta": True, "xlm-roberta": True}
 _POOLINGS = ("mean", "cls")
 
 
-def can_pack(model: onnx.ModelProto, config: Any, pooling: str, precision: str) -> bool:  # noqa: ANN401  # transformers ships no types
-    """Whether the fused graph can take packed rows, and should: one table of positions, every attention fused, fp32.
-
-    fp16 is for GPUs, whose attention is fastest without such a mask, and whose batches are of a few fixed shapes. In
-    int8 a text's vector would depend on where in the row it stands: sums end in another last bit there, and a
-    rounding that falls to the other side is then a whole step (on the default model, cosines down to 0.996 with the
-    text alone, below 0.9999 for one text in fifteen).
-    """
-    wanted = config.model_type in _SKIPS_PADDING and pooling in _POOLINGS and precision == "fp32"
-    if not wanted:
-        return False
-    places = [node for node in model.graph.node if _looks_up(node, _POSITIONS) or node.op_type == _EMBED]
-    attentions = [node for node in model.graph.node if _is_masked(node)]
-    return (len(places), len(attentions)) == (1, config.num_hidden_layers)
-
-
-def pack(model: onnx.ModelProto, config: Any, pooling: str, dim: int) -> None:  # noqa: ANN401  # transformers ships no types
+def pack(model: onnx.ModelProto, config: Any, pooling: str, dim: int, *, precision: str = "fp32") -> None:  # noqa: ANN401  # transformers ships no types
     """Make a fused graph take packed rows, and put pooling and L2 normalisation at its end, in place.
 
     Its inputs become int64 (rows, tokens): `input_ids`, `position_ids` (each token's place in its text, from 0) and
@@ -55,12 +41,17 @@ def pack(model: onnx.ModelProto, config: Any, pooling: str, dim: int) -> None:  
     mean: Σₜ hₜ / n;  cls: h₀;  then v / max(‖v‖₂, 1e-12).
 
     Args:
-        model: one that `can_pack`, with the output `last_hidden_state`.
+        model: a fused one with the output `last_hidden_state`.
         config: of the model.
         pooling: mean or cls.
         dim: length of a vector.
+        precision: of the model.
+
+    Raises:
+        RowsError: this model cannot, in this form, or should not.
     """
     graph = model.graph
+    _check(graph, config, pooling, precision)
     for node in graph.node:
         _redirect(node)
     body = list(graph.node)
@@ -71,6 +62,28 @@ def pack(model: onnx.ModelProto, config: Any, pooling: str, dim: int) -> None:  
     graph.input.extend(helper.make_tensor_value_info(name, TensorProto.INT64, axes) for name in INPUTS)
     graph.output.append(helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, ["texts", dim]))
     _drop_unused(graph)
+
+
+def _check(graph: onnx.GraphProto, config: Any, pooling: str, precision: str) -> None:  # noqa: ANN401  # transformers ships no types
+    """Refuse what cannot share rows or should not.
+
+    fp16 is for GPUs, whose attention is fastest without such a mask, and whose batches are of a few fixed shapes. In
+    int8 a text's vector would depend on where in the row it stands: sums end in another last bit there, and a
+    rounding that falls to the other side is then a whole step (on the default model, cosines down to 0.996 with the
+    text alone, below 0.9999 for one text in fifteen).
+    """
+    if config.model_type not in _SKIPS_PADDING or pooling not in _POOLINGS or precision != "fp32":
+        raise RowsError(
+            f"texts cannot share rows in {precision} of a {config.model_type} with {pooling} pooling, only in fp32 of "
+            f"{', '.join(_SKIPS_PADDING)} with {' or '.join(_POOLINGS)}; export it with --rows padded"
+        )
+    places = [node for node in graph.node if _looks_up(node, _POSITIONS) or node.op_type == _EMBED]
+    attentions = [node for node in graph.node if _is_masked(node)]
+    if (len(places), len(attentions)) != (1, config.num_hidden_layers):
+        raise RowsError(
+            f"texts cannot share rows in this {config.model_type}: {len(places)} tables of positions and "
+            f"{len(attentions)} fused attentions in {config.num_hidden_layers} layers; export it with --rows padded"
+        )
 
 
 def _looks_up(node: onnx.NodeProto, table: str) -> bool:

