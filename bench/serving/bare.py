@@ -126,4 +126,4 @@ class BareSession:
         manifest = self._manifest
         if limit.shared:
             return pack(batch, packed_rows(manifest.dim), pad_token_id=manifest.pad_token_id)
-        return a_row_each(batch, (len(batch), max(map(len, batch))), manifest)
+        return a_row_each(batch, manifest)

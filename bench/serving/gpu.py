@@ -117,7 +117,7 @@ class BoundSession:
         return time.perf_counter() - began
 
     def _bind(self, batch: Sequence[Tokens], size: int) -> onnxruntime.IOBinding:
-        feeds = a_row_each(batch, (len(batch), size), self._manifest)
+        feeds = a_row_each(batch, self._manifest, (len(batch), size))
         binding = self._session.io_binding()
         for name, ids in feeds.items():
             binding.bind_ortvalue_input(name, onnxruntime.OrtValue.ortvalue_from_numpy(ids, "cuda", 0))

@@ -108,7 +108,7 @@ class BoundGraph:
 
     def lay_out(self, batch: Sequence[Tokens]) -> Feeds:
         """A row for each text, and more, in one of the shapes."""
-        return a_row_each(batch, self._shapes.of(len(batch), max(map(len, batch))), self._manifest)
+        return a_row_each(batch, self._manifest, self._shapes.of(len(batch), max(map(len, batch))))
 
     def prepare(self) -> bool:
         """Run one more of the shapes; whether there are others.
@@ -118,7 +118,7 @@ class BoundGraph:
         if self._unprepared:
             shape = self._unprepared.popleft()
             full = Tokens([self._manifest.pad_token_id] * shape[1], truncated=False)
-            self.start(a_row_each([full] * shape[0], shape, self._manifest))()
+            self.start(a_row_each([full] * shape[0], self._manifest, shape))()
         return bool(self._unprepared)
 
     def start(self, feeds: Feeds) -> Callable[[], Vectors]:

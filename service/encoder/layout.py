@@ -19,16 +19,16 @@ Feeds = dict[str, Ids]
 """A graph's inputs by name, each (rows, tokens)."""
 
 
-def pad(batch: Sequence[Tokens], shape: tuple[int, int], manifest: Manifest) -> Feeds:
+def pad(batch: Sequence[Tokens], manifest: Manifest, shape: tuple[int, int] | None = None) -> Feeds:
     """A row for each text: `input_ids` and `attention_mask`.
 
     Args:
         batch: the texts' tokens.
-        shape: rows and tokens, at least (batch, longest). Rows of no text have one padding token that is attended to:
-            a mean over no tokens is undefined.
         manifest: says what fills the rows up, and on which side of a text.
+        shape: rows and tokens, at least (batch, longest), which is the default. Rows of no text have one padding token
+            that is attended to: a mean over no tokens is undefined.
     """
-    rows, columns = shape
+    rows, columns = shape or (len(batch), max(map(len, batch)))
     lengths = np.ones(rows, dtype=np.int64)
     lengths[: len(batch)] = [len(tokens) for tokens in batch]
     positions = np.arange(columns)
@@ -65,9 +65,9 @@ def pack(batch: Sequence[Tokens], policy: RowPolicy, *, pad_token_id: int) -> Fe
     return {name: array.reshape(rows, columns) for name, array in feeds.items()}
 
 
-def a_row_each(batch: Sequence[Tokens], shape: tuple[int, int], manifest: Manifest) -> Feeds:
+def a_row_each(batch: Sequence[Tokens], manifest: Manifest, shape: tuple[int, int] | None = None) -> Feeds:
     """A row for each text, as the graph takes it, whichever form it has; see `pad`."""
-    feeds = pad(batch, shape, manifest)
+    feeds = pad(batch, manifest, shape)
     if manifest.graph.packs:
         return as_packed(feeds)
     if "token_type_ids" in manifest.graph.inputs:

@@ -121,7 +121,7 @@ class OnnxGraph:
         """Shared rows, or a row for each text, padded to the longest."""
         if self._rows.packs:
             return pack(batch, self._rows, pad_token_id=self._manifest.pad_token_id)
-        return a_row_each(batch, (len(batch), max(map(len, batch))), self._manifest)
+        return a_row_each(batch, self._manifest)
 
     def start(self, feeds: Feeds) -> Callable[[], Vectors]:
         """Run a batch at once; the function returned gives the vectors (batch, dim)."""

@@ -90,14 +90,14 @@ def test_what_is_told_beforehand_is_at_most_what_it_comes_to(lengths: list[int],
 
 @pytest.mark.parametrize(("side", "mask"), [("right", [[1, 1, 1], [1, 0, 0]]), ("left", [[1, 1, 1], [0, 0, 1]])])
 def test_padding(manifest: Callable[[str], Manifest], side: str, mask: list[list[int]]) -> None:
-    feeds = pad(texts_of([3, 1]), (2, 3), manifest(side))
+    feeds = pad(texts_of([3, 1]), manifest(side))
     assert feeds["attention_mask"].tolist() == mask
     assert feeds["input_ids"].tolist()[1] == [103 if attended else PAD for attended in mask[1]]
     assert {array.dtype for array in feeds.values()} == {np.dtype(np.int64)}
 
 
 def test_a_row_of_no_text_has_a_token_to_attend_to(manifest: Callable[[str], Manifest]) -> None:
-    feeds = pad(texts_of([2]), (3, 4), manifest("right"))
+    feeds = pad(texts_of([2]), manifest("right"), (3, 4))
     assert feeds["input_ids"].tolist() == [[100, 101, PAD, PAD], [PAD] * 4, [PAD] * 4]
     assert feeds["attention_mask"].tolist() == [[1, 1, 0, 0], [1, 0, 0, 0], [1, 0, 0, 0]]
 
@@ -105,7 +105,7 @@ def test_a_row_of_no_text_has_a_token_to_attend_to(manifest: Callable[[str], Man
 @pytest.mark.parametrize("side", ["right", "left"])
 def test_a_padded_batch_as_packed_rows(manifest: Callable[[str], Manifest], side: str) -> None:
     batch = texts_of([3, 1, 2])
-    feeds = as_packed(pad(batch, (4, 5), manifest(side)))
+    feeds = as_packed(pad(batch, manifest(side), (4, 5)))
     assert list(unpacked(feeds)) == [
         *((tokens.ids, list(range(len(tokens)))) for tokens in batch),
         ([PAD], [0]),
