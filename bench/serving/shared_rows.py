@@ -43,7 +43,7 @@ def measure(setting: Setting) -> dict[str, Any]:
             return {"missing": problem}
         figures = beside_bare(setting, folder, sets, size)
         setting.progress("shared rows beside a row each")
-        return {**figures, "rows": {"rows": _beside_a_row_each(folder, sets, size)}}
+        return {**figures, "beside_a_row_each": _beside_a_row_each(folder, sets, size)}
 
 
 def _beside_a_row_each(model: Path, sets: dict[str, list[str]], size: Size) -> list[dict[str, Any]]:
@@ -84,7 +84,7 @@ def section(figures: dict[str, Any]) -> list[str]:
         "| texts | callers | texts a call | shared : a row each | texts/s | a row each, texts/s |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    for row in figures["rows"]["rows"]:
+    for row in figures["beside_a_row_each"]:
         cells = [row["name"], str(row["callers"]), str(row["call_texts"]), ratio_cell(row)]
         speeds = [f"{row[name]:,.0f}" for name in ("texts_per_second", "reference_texts_per_second")]
         lines.append("| " + " | ".join([*cells, *speeds]) + " |")

@@ -108,7 +108,7 @@ def test_memory_meets_its_target_below_five_percent(tmp_path: Path) -> None:
 
 def test_shared_rows_are_told_beside_the_bare_session_and_beside_a_row_each() -> None:
     row = {"name": "short", "callers": 1, "call_texts": 8, **_pair(1.25)}
-    lines = shared_rows.section({**_encoder(0.97), "rows": {"rows": [row]}})
+    lines = shared_rows.section({**_encoder(0.97), "beside_a_row_each": [row]})
     assert "| short | 1 | 8 | 1.250 (1.250–1.250) | 100 | 80 |" in lines
     assert any(line.endswith("everywhere: met.") for line in lines)
 
